@@ -523,6 +523,9 @@ struct jobs_plan {
     /* what its `include`s have led to, in the order in which they were read */
     struct jobs_inclusion *inclusions;
     size_t n_inclusions;
+    /* what standard input had, which cannot be read again; NULL: it is in `file` */
+    const char *text;
+    size_t text_len;
     struct arena *arena;
 };
 
@@ -534,6 +537,10 @@ struct jobs_parameters {
     const struct jobs_inclusion *inclusions;
     size_t n_inclusions;
 };
+
+/* The path that is no file but standard input, as if the text lay in the current directory; the
+ * plan and messages call it "<stdin>". */
+#define JOBS_STDIN "-"
 
 /* Reads and checks `path`. Every problem of the file is appended to *problems, each with
  * file:line:column, the quoted line, a caret and where possible a suggestion; then *err says how

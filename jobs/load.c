@@ -280,10 +280,13 @@ int jobs_load_with(const char *path, const struct jobs_parameters *parameters,
 int load_file(const char *path, const struct load_from *how, struct jobs_plan **ret_plan,
               struct strbuf *problems, struct cupel_error *err)
 {
+    bool is_stdin = str_eq(path, JOBS_STDIN);
     cleanup_free char *text = NULL;
     size_t len;
-    int r = file_read_at(AT_FDCWD, path, LOAD_FILE_MAX, &text, &len);
+    int r = is_stdin ? file_read_fd(STDIN_FILENO, LOAD_FILE_MAX, &text, &len)
+                     : file_read_at(AT_FDCWD, path, LOAD_FILE_MAX, &text, &len);
 
+    path = is_stdin ? "<stdin>" : path;
     if (r == -EFBIG)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "job file %s is larger than %zu MiB",
                                path, LOAD_FILE_MAX / 1024 / 1024);
@@ -292,7 +295,12 @@ int load_file(const char *path, const struct load_from *how, struct jobs_plan **
                                path);
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot read job file %s", path);
-    return load_as(path, text, len, how, ret_plan, problems, err);
+    r = load_as(path, text, len, how, ret_plan, problems, err);
+    if (r == 0 && is_stdin) {
+        (*ret_plan)->text = arena_strndup((*ret_plan)->arena, text, len);
+        (*ret_plan)->text_len = len;
+    }
+    return r;
 }
 
 int jobs_load_text(const char *path, const char *text, size_t len, struct jobs_plan **ret_plan,

@@ -39,6 +39,12 @@ struct jobs_plan;
 struct jobs_expanded;
 struct cli_list;
 int cli_load_plan(const char *path, const struct cli_list *set, struct jobs_plan **ret_plan);
+/* Finds the job files of a command line that names none: `cupel.yaml` here, or else `.cupel.yaml`.
+ * 0, or the exit code after what is wrong was printed: there is neither, or `-` (JOBS_STDIN) stands
+ * there twice. */
+struct cli_command;
+struct cli_words;
+int cli_find_files(const struct cli_command *command, struct cli_words *words);
 /* Loads several files, and says what is wrong with each, or with a `--set` of a parameter that none
  * of them has. 0, or the worst exit code; of a good file there is a plan then, of others NULL, and
  * of all where a `--set` is wrong. `ret_expanded` (NULL: not wanted): what each comes to. */

@@ -5,11 +5,34 @@
 #include "jobs/jobs.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 int cli_fail(const struct cupel_error *err)
 {
     cupel_error_print(err, stderr);
     return (int)err->kind;
+}
+
+int cli_find_files(const struct cli_command *command, struct cli_words *words)
+{
+    static char name[] = "cupel.yaml", hidden[] = ".cupel.yaml";
+    static char *found[][2] = {{name, NULL}, {hidden, NULL}};
+    struct stat st;
+    size_t inputs = 0;
+
+    for (int i = 0; i < words->n; i++)
+        inputs += str_eq(words->word[i], JOBS_STDIN);
+    if (inputs > 1)
+        return cli_wrong(command, "'-' is standard input, which can be read once");
+    for (size_t i = 0; i < ARRAY_SIZE(found) && words->n == 0; i++)
+        if (lstat(found[i][0], &st) == 0) {
+            words->word = found[i];
+            words->n = 1;
+        }
+    if (words->n > 0)
+        return 0;
+    return cli_wrong(command, "cupel %s takes %s, and there is no %s or %s here", command->name,
+                     command->words, name, hidden);
 }
 
 static int load_plan(const char *path, const struct cli_list *set, struct jobs_plan **ret_plan,

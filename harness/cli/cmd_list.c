@@ -35,10 +35,11 @@ static const struct cli_option options[] = {
 static const struct cli_command command = {
     .name = "list",
     .usage =
-        "list FILE... [--only GLOB] [--skip GLOB] [--tag GLOB] [--set NAME=VALUE] [--expanded] "
+        "list [FILE...] [--only GLOB] [--skip GLOB] [--tag GLOB] [--set NAME=VALUE] [--expanded] "
         "[--json]\n"
         "list --kept [--json]",
     .about = "Lists jobs in an order in which they can run, one a line: name and description.",
+    .after = CLI_FILES_HELP,
     .options = options,
     .n_options = ARRAY_SIZE(options),
     .max_words = CLI_ANY_NUMBER,
@@ -230,9 +231,9 @@ int cli_list(int argc, char **argv)
     if (cli_parse(&command, argc, argv, &a, &words, &code)) {
         if (a.kept)
             code = list_kept(&a, &words, argv - 1); /* argv[-1]: see main */
-        else if (words.n == 0)
-            code = cli_wrong(&command, "cupel list takes %s", command.words);
         else
+            code = cli_find_files(&command, &words);
+        if (code == 0 && !a.kept)
             code = list_files(words.word, (size_t)words.n, &a);
     }
     cli_choice_free(&a.choice);

@@ -83,15 +83,15 @@ static const struct cli_option options[] = {
 
 static const struct cli_command command = {
     .name = "run",
-    .usage = "run FILE... [options]",
+    .usage = "run [FILE...] [options]",
     .about =
         "Runs the jobs of the given job files, each in a sandbox of its own, and writes reports.",
-    .after = "Exit status: 0 all passed, 1 some job did not, 2 job file or command line wrong, 3 "
-             "cupel could not do its "
-             "work, 130 interrupted.",
+    .after = CLI_FILES_HELP
+    "Exit status: 0 all passed, 1 some job did not, 2 job file or command line wrong, 3 "
+    "cupel could not do its "
+    "work, 130 interrupted.",
     .options = options,
     .n_options = ARRAY_SIZE(options),
-    .min_words = 1,
     .max_words = CLI_ANY_NUMBER,
     .words = "at least one job file",
 };
@@ -165,7 +165,9 @@ int cli_run(int argc, char **argv)
         a.o.fail_fast = (unsigned)a.fail_fast;
         a.o.shuffles = a.shuffle != SHUFFLE_NOT_SAID;
         a.o.seed = a.shuffle >= 0 ? (unsigned)a.shuffle : make_seed();
-        code = cli_allow_devices(&command, &a.devices, &a.o.allow_devices);
+        code = cli_find_files(&command, &words);
+        if (code == 0)
+            code = cli_allow_devices(&command, &a.devices, &a.o.allow_devices);
         if (code == 0)
             code = cli_take_rights(
                 argv - 1, CLI_RIGHTS_TO_RUN); /* argv[-1] is the program's own name: see main */

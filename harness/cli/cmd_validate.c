@@ -15,12 +15,11 @@ static const struct cli_option options[] = {
 
 static const struct cli_command command = {
     .name = "validate",
-    .usage = "validate FILE... [--set NAME=VALUE]",
+    .usage = "validate [FILE...] [--set NAME=VALUE]",
     .about = "Checks job files: every problem is printed with its line; nothing is run.",
-    .after = "Exit status: 0 all files are good, 2 some file is not.",
+    .after = CLI_FILES_HELP "Exit status: 0 all files are good, 2 some file is not.",
     .options = options,
     .n_options = ARRAY_SIZE(options),
-    .min_words = 1,
     .max_words = CLI_ANY_NUMBER,
     .words = "at least one job file",
 };
@@ -32,7 +31,7 @@ static int validate(char *const *paths, size_t n, const struct cli_list *set)
 
     for (size_t i = 0; i < n; i++)
         if (plans[i] != NULL)
-            (void)printf("%s: ok (%zu %s)\n", paths[i], plans[i]->n_jobs,
+            (void)printf("%s: ok (%zu %s)\n", plans[i]->file, plans[i]->n_jobs,
                          plans[i]->n_jobs == 1 ? "job" : "jobs");
     cli_free_plans(plans, n);
     return code;
@@ -46,7 +45,9 @@ int cli_validate(int argc, char **argv)
 
     if (!cli_parse(&command, argc, argv, &a, &files, &code))
         return code;
-    code = validate(files.word, (size_t)files.n, &a.set);
+    code = cli_find_files(&command, &files);
+    if (code == 0)
+        code = validate(files.word, (size_t)files.n, &a.set);
     cli_list_free(&a.set);
     return code;
 }

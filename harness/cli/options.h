@@ -55,6 +55,8 @@ struct cli_command {
 };
 
 /* What is no option. Borrowed from argv. */
+#define CLI_FILES_HELP                                                                             \
+    "Without FILE: cupel.yaml of this directory, or .cupel.yaml. `-` is standard input.\n"
 struct cli_words {
     char **word; /* NULL-terminated */
     int n;

@@ -33,18 +33,21 @@ static int write_texts(int to, const char *text, size_t len, const struct jobs_p
     return r;
 }
 
+/* Copies what was loaded from standard input, or else what is in the file now. */
 static int copy_text(const struct jobs_plan *plan, int dirfd, const char *name)
 {
-    const char *file = plan->file;
-    cleanup_free char *text = NULL;
+    const char *text = plan->text;
+    size_t len = plan->text_len;
+    cleanup_free char *read = NULL;
     cleanup_close int to = -EBADF;
-    size_t len;
-    int r = file_read_at(AT_FDCWD, file, TEXT_MAX, &text, &len);
 
-    if (r == -ENOENT)
-        return 0;
-    if (r < 0)
-        return r;
+    if (text == NULL) {
+        int r = file_read_at(AT_FDCWD, plan->file, TEXT_MAX, &read, &len);
+
+        if (r < 0)
+            return r == -ENOENT ? 0 : r;
+        text = read;
+    }
     to = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     return to < 0 ? -errno : write_texts(to, text, len, plan);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Which jobs of a file run (--only, --skip, --tag), in which order (--shuffle), and after how many failures no more (--fail-fast=N).
+# Which files are read when none is named; which jobs of a file run (--only, --skip, --tag), in which order (--shuffle), and after how many failures no more (--fail-fast=N).
 # time-limit: 120
 # sanitizers: no
 # shellcheck source=tests/e2e/lib.sh
@@ -21,6 +21,31 @@ jobs:
   test: {matrix: {N: [1, 2, 3]}, needs: build, tags: [slow, quick]}
   docs: {tags: [docs]}
 YAML
+
+it "without a file, cupel.yaml or .cupel.yaml is read, and - is standard input"
+mkdir none hidden both && cp choose.yaml hidden/.cupel.yaml && cp choose.yaml both/cupel.yaml && echo x >both/.cupel.yaml
+for where in hidden both; do
+    (cd "$where" && "$CUPEL" list) >stdout 2>stderr || bad "list: $(<stderr)"
+    expect_equal "$(wc -l <stdout)" 6
+    (cd "$where" && "$CUPEL" validate) >stdout 2>stderr || bad "validate: $(<stderr)"
+done
+expect_equal "$(<stdout)" 'cupel.yaml: ok (6 jobs)'
+for command in run list validate; do
+    STATUS=0
+    (cd none && "$CUPEL" "$command") >stdout 2>stderr || STATUS=$?
+    expect_exit 2
+    expect_stderr "cupel $command takes .*, and there is no cupel.yaml or .cupel.yaml here"
+done
+sed 's/docs: {/docs: {matrx: 3, /' choose.yaml >wrong.yaml
+STATUS=0
+"$CUPEL" validate - <wrong.yaml >stdout 2>stderr || STATUS=$?
+expect_exit 2
+expect_stderr "^ERROR: <stdin>:7:10: unknown key 'matrx'"
+"$CUPEL" run --out "$T/out" - --only docs --keep-failed <choose.yaml >stdout 2>stderr || bad "run -: $(<stderr)"
+expect_equal "$(ran)" docs
+STATUS=0
+"$CUPEL" list - - <choose.yaml >stdout 2>stderr || STATUS=$?
+expect_exit 2
 
 it "--skip leaves jobs out"
 cupel_run choose.yaml -j 1 --skip 'test/*' --skip lint
