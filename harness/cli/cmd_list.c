@@ -2,12 +2,10 @@
 /* cmd_list: which jobs a run of these files would run, in the order of their needs. */
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_choice.h"
+#include "harness/cli/cli_jobs.h"
 #include "harness/cli/cli_kept.h"
 #include "harness/cli/options.h"
 #include "jobs/jobs.h"
-
-#include <jansson.h>
-#include <string.h>
 
 struct list_arguments {
     struct cli_choice choice;
@@ -46,102 +44,6 @@ static const struct cli_command command = {
     .words = "at least one job file, or --kept",
 };
 
-static json_t *name_array(const char *const *names)
-{
-    json_t *list = json_array();
-
-    for (; *names != NULL; names++)
-        (void)json_array_append_new(list, json_string(*names));
-    return list;
-}
-
-/* A value that is not UTF-8, as a file's name may be, is absent. */
-static json_t *matrix_object(const char *const *pairs)
-{
-    json_t *object = json_object();
-
-    for (; *pairs != NULL; pairs++) {
-        const char *equals = strchr(*pairs, '=');
-        cleanup_free char *key = strndup(*pairs, (size_t)(equals - *pairs));
-
-        (void)json_object_set_new(object, key, json_string(equals + 1));
-    }
-    return object;
-}
-
-static json_t *job_object(const struct jobs_plan *plan, const struct jobs_job *job)
-{
-    json_t *needs = json_array(), *steps = json_array(), *object;
-
-    for (size_t i = 0; i < job->n_needs; i++)
-        (void)json_array_append_new(needs, json_string(plan->jobs[job->needs[i]].name));
-    for (size_t i = 0; job->has_steps && i < job->n_steps; i++)
-        (void)json_array_append_new(steps, json_string(job->steps[i].name));
-    object = json_pack("{s:s, s:s, s:o, s:o}", "name", job->name, "rootfs",
-                       plan->roots[job->root].name, "needs", needs, "tags", name_array(job->tags));
-    /* refused, and so absent, for a path that is not UTF-8, which JSON cannot carry */
-    (void)json_object_set_new(object, "file", json_string(plan->file));
-    if (job->matrix != NULL) {
-        (void)json_object_set_new(object, "of", json_string(plan->groups[job->group].name));
-        (void)json_object_set_new(object, "matrix", matrix_object(job->matrix));
-    }
-    if (job->from != JOBS_FROM_NOTHING)
-        (void)json_object_set_new(object, "from", json_string(plan->jobs[job->from].name));
-    if (job->description != NULL)
-        (void)json_object_set_new(object, "description", json_string(job->description));
-    if (job->has_steps)
-        (void)json_object_set_new(object, "steps", steps);
-    else
-        json_decref(steps);
-    return object;
-}
-
-/* Columns are guessed: one for each letter. */
-static size_t letters_of(const char *text)
-{
-    size_t n = 0;
-
-    for (; *text != '\0'; text++)
-        n += ((unsigned char)*text & 0xc0) != 0x80;
-    return n;
-}
-
-/* A description may have several lines; here it gets one. */
-static void print_line(const struct jobs_job *job, size_t width)
-{
-    const char *text = job->description != NULL ? job->description : "";
-    cleanup_free char *first = strndup(text, strcspn(text, "\n\r"));
-    cleanup_strbuf struct strbuf line = {0};
-
-    text_add_line(&line, job->name);
-    if (first != NULL && *first != '\0') {
-        strbuf_addf(&line, "%*s  ", (int)(width - letters_of(job->name)), "");
-        text_add_line(&line, first);
-    }
-    (void)puts(line.data);
-}
-
-static void print_jobs(const struct jobs_plan *plan, const bool *selected, json_t *list)
-{
-    cleanup_free size_t *order = xcalloc(plan->n_jobs, sizeof(*order));
-    size_t width = 0;
-
-    for (size_t i = 0; i < plan->n_jobs; i++)
-        if (selected[i] && letters_of(plan->jobs[i].name) > width)
-            width = letters_of(plan->jobs[i].name);
-    jobs_order(plan, order);
-    for (size_t i = 0; i < plan->n_jobs; i++) {
-        const struct jobs_job *job = &plan->jobs[order[i]];
-
-        if (!selected[order[i]])
-            continue;
-        if (list != NULL)
-            (void)json_array_append_new(list, job_object(plan, job));
-        else
-            print_line(job, width);
-    }
-}
-
 /* Prints one file of several as a document of its own. */
 static void print_expanded(const struct jobs_expanded *x, const struct jobs_plan *plan,
                            const bool *selected, bool alone, json_t *list)
@@ -170,8 +72,10 @@ static int list_plans(struct jobs_plan *const *plans, struct jobs_expanded *cons
         for (size_t i = 0; i < n; i++)
             if (expanded[i] != NULL)
                 print_expanded(expanded[i], plans[i], selected[i], alone, list);
+            else if (list != NULL)
+                cli_jobs_add_json(plans[i], selected[i], list);
             else
-                print_jobs(plans[i], selected[i], list);
+                cli_jobs_print(plans[i], selected[i]);
         if (list != NULL)
             (void)text_put_json(json_dumps(list, JSON_INDENT(2)), stdout);
         json_decref(list);

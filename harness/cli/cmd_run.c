@@ -3,6 +3,7 @@
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_choice.h"
 #include "harness/cli/cli_devices.h"
+#include "harness/cli/cli_jobs.h"
 #include "harness/cli/cli_settings.h"
 #include "harness/cli/options.h"
 #include "harness/run/kept.h"
@@ -26,6 +27,7 @@ struct run_arguments {
     int fail_fast;   /* 0: not said */
     int shuffle;     /* the seed; negative: one of our own, or SHUFFLE_NOT_SAID */
     int keep_failed; /* 0: nothing */
+    bool dry;
     struct run_options o;
 };
 
@@ -59,6 +61,9 @@ static const struct cli_option options[] = {
     CLI_OPTION('\0', "timeout", CLI_DURATION, FIELD(o.timeout_ns), "DURATION",
                "cancel what runs, and start nothing more, so long after the first job could start",
                .min = NSEC_PER_MSEC, .max = 365 * 86400 * NSEC_PER_SEC),
+    CLI_OPTION('\0', "dry-run", CLI_FLAG, FIELD(dry), NULL,
+               "run and create nothing: check the files, and print the jobs that would run, in an "
+               "order in which they can"),
     CLI_OPTION('\0', "best-effort", CLI_FLAG, FIELD(o.best_effort), NULL,
                "run even if this machine cannot hold a limit; each is named in every report"),
     CLI_OPTION(
@@ -126,7 +131,9 @@ static int run_files(struct run_arguments *a, char **files, size_t n)
     a->o.plans = plans;
     a->o.selected = selected;
     a->o.n_plans = n;
-    if (code == 0) {
+    for (size_t i = 0; i < n && code == 0 && a->dry; i++)
+        cli_jobs_print(plans[i], selected[i]);
+    if (code == 0 && !a->dry) {
         if (supervisor_run(&a->o, &code, &err) < 0)
             code = cli_fail(&err);
         else if (code == 0 || code == 1)
@@ -168,7 +175,7 @@ int cli_run(int argc, char **argv)
         code = cli_find_files(&command, &words);
         if (code == 0)
             code = cli_allow_devices(&command, &a.devices, &a.o.allow_devices);
-        if (code == 0)
+        if (code == 0 && !a.dry) /* which needs none, and leaves no group or namespace behind */
             code = cli_take_rights(
                 argv - 1, CLI_RIGHTS_TO_RUN); /* argv[-1] is the program's own name: see main */
         if (code == 0)

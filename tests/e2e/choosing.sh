@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Which files are read when none is named; which jobs of a file run (--only, --skip, --tag), in which order (--shuffle), and after how many failures no more (--fail-fast=N).
+# Which files are read when none is named; what --dry-run tells; which jobs of a file run (--only, --skip, --tag), in which order (--shuffle), and after how many failures no more (--fail-fast=N).
 # time-limit: 120
 # sanitizers: no
 # shellcheck source=tests/e2e/lib.sh
@@ -45,6 +45,15 @@ expect_stderr "^ERROR: <stdin>:7:10: unknown key 'matrx'"
 expect_equal "$(ran)" docs
 STATUS=0
 "$CUPEL" list - - <choose.yaml >stdout 2>stderr || STATUS=$?
+expect_exit 2
+
+it "--dry-run tells what would run, and creates nothing"
+rm -rf out
+cupel_run choose.yaml --dry-run --only 'test/N=[13]'
+expect_exit 0
+expect_equal "$(paste -sd ' ' stdout)" "build test/N=1 test/N=3"
+expect test ! -e out
+cupel_run wrong.yaml --dry-run
 expect_exit 2
 
 it "--skip leaves jobs out"
