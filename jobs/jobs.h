@@ -327,6 +327,8 @@ enum jobs_bad_end {
     JOBS_END_INVALID_SUBMISSION,
     JOBS_END_COUNT,
 };
+/* Returns what a job file and a verdict call it. */
+const char *jobs_bad_end_name(enum jobs_bad_end end);
 /* Which of its ends somebody means: by verdict, or by exit code. */
 struct jobs_ends {
     uint32_t verdicts;

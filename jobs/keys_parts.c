@@ -35,6 +35,12 @@ static const struct choice choices_bad_end[] = {
     [JOBS_END_INVALID_SUBMISSION] = {"invalid-submission", true},
     {0},
 };
+
+const char *jobs_bad_end_name(enum jobs_bad_end end)
+{
+    return choices_bad_end[end].name;
+}
+
 static const struct choice choices_mode[] = {[JOBS_INPUT_COW] = {"cow", true},
                                              [JOBS_INPUT_RO] = {"ro", true},
                                              [JOBS_INPUT_COPY] = {"copy", true},

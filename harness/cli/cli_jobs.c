@@ -28,6 +28,115 @@ static json_t *matrix_object(const char *const *pairs)
     return object;
 }
 
+/* ---- how it goes on after a job, and what it has besides ---- */
+
+static json_t *end_words(const struct jobs_ends *ends)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < JOBS_END_COUNT; i++)
+        if ((ends->verdicts >> i) & 1u)
+            (void)json_array_append_new(list, json_string(jobs_bad_end_name(i)));
+    return list;
+}
+
+static json_t *exit_codes(const struct jobs_ends *ends)
+{
+    json_t *list = json_array();
+
+    for (unsigned code = 0; code < 256; code++)
+        if ((ends->exits[code / 64] >> (code % 64)) & 1u)
+            (void)json_array_append_new(list, json_integer(code));
+    return list;
+}
+
+static void add_allowed(json_t *object, const struct jobs_ends *ends)
+{
+    json_t *verdicts = end_words(ends), *exits = exit_codes(ends), *value;
+    bool all = json_array_size(verdicts) == JOBS_END_COUNT;
+
+    if (json_array_size(verdicts) + json_array_size(exits) > 0) {
+        value = all ? json_true() : json_pack("{s:O, s:O}", "exit", exits, "verdicts", verdicts);
+        (void)json_object_set_new(object, "allow-failure", value);
+    }
+    json_decref(verdicts);
+    json_decref(exits);
+}
+
+static void add_retries(json_t *object, const struct jobs_job *job)
+{
+    static const char *const kinds[JOBS_RETRY_COUNT] = {[JOBS_RETRY_FAILURE] = "failure",
+                                                        [JOBS_RETRY_TIMEOUT] = "timeout",
+                                                        [JOBS_RETRY_ERROR] = "error"};
+    json_t *on = json_array(), *verdicts = end_words(&job->retry_ends),
+           *exits = exit_codes(&job->retry_ends);
+
+    for (unsigned i = 0; i < JOBS_RETRY_COUNT; i++)
+        if ((job->retry_on >> i) & 1u)
+            (void)json_array_append_new(on, json_string(kinds[i]));
+    (void)json_array_extend(on, verdicts);
+    (void)json_array_extend(on, exits);
+    json_decref(verdicts);
+    json_decref(exits);
+    (void)json_object_set_new(object, "retries", json_integer(job->retries));
+    (void)json_object_set_new(object, "retry-on", on);
+    if (job->retry_delay > 0)
+        (void)json_object_set_new(object, "retry-delay",
+                                  json_real((double)job->retry_delay / (double)NSEC_PER_SEC));
+}
+
+/* Needs that ask for more, or for something else, than that the other passes. */
+static void add_whens(json_t *object, const struct jobs_plan *plan, const struct jobs_job *job)
+{
+    json_t *whens = json_object();
+
+    for (size_t i = 0; i < job->n_needs; i++)
+        if (job->needs_when[i] == JOBS_NEED_FAILURE || job->needs_when[i] == JOBS_NEED_ALWAYS)
+            (void)json_object_set_new(
+                whens, plan->jobs[job->needs[i]].name,
+                json_string(job->needs_when[i] == JOBS_NEED_FAILURE ? "failure" : "always"));
+    if (json_object_size(whens) > 0)
+        (void)json_object_set(object, "needs-when", whens);
+    json_decref(whens);
+}
+
+static void add_names(json_t *object, const struct jobs_job *job)
+{
+    json_t *secrets = json_array(), *services = json_array();
+
+    for (size_t i = 0; i < job->n_secrets; i++)
+        (void)json_array_append_new(secrets, json_string(job->secrets[i].name));
+    for (size_t i = 0; i < jobs_services_count(job); i++)
+        (void)json_array_append_new(services, json_string(job->services->list[i].name));
+    if (json_array_size(secrets) > 0)
+        (void)json_object_set(object, "secrets", secrets);
+    if (json_array_size(services) > 0)
+        (void)json_object_set(object, "services", services);
+    if (job->artifacts.patterns != NULL)
+        (void)json_object_set_new(object, "artifacts",
+                                  name_array((const char *const *)job->artifacts.patterns));
+    json_decref(secrets);
+    json_decref(services);
+}
+
+/* Adds what a job says of these, and nothing where it says nothing. */
+static void add_flow(json_t *object, const struct jobs_plan *plan, const struct jobs_job *job)
+{
+    add_whens(object, plan, job);
+    add_allowed(object, &job->allowed);
+    if (job->retries > 0)
+        add_retries(object, job);
+    if (job->max_parallel > 0)
+        (void)json_object_set_new(object, "max-parallel", json_integer(job->max_parallel));
+    if (job->fail_fast)
+        (void)json_object_set_new(object, "fail-fast", json_true());
+    if (job->after != NULL)
+        (void)json_object_set_new(object, "after", json_true());
+    add_names(object, job);
+    if (job->refused != NULL)
+        (void)json_object_set_new(object, "refused", json_string(job->refused));
+}
+
 /* ---- a job ---- */
 
 static json_t *job_object(const struct jobs_plan *plan, const struct jobs_job *job)
@@ -54,6 +163,7 @@ static json_t *job_object(const struct jobs_plan *plan, const struct jobs_job *j
         (void)json_object_set_new(object, "steps", steps);
     else
         json_decref(steps);
+    add_flow(object, plan, job);
     return object;
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Which files are read when none is named; what --dry-run tells; which jobs of a file run (--only, --skip, --tag), in which order (--shuffle), and after how many failures no more (--fail-fast=N).
+# Which files are read when none is named; what --dry-run and --json tell; which jobs of a file run (--only, --skip, --tag), in which order (--shuffle), and after how many failures no more (--fail-fast=N).
 # time-limit: 120
 # sanitizers: no
 # shellcheck source=tests/e2e/lib.sh
@@ -55,6 +55,22 @@ expect_equal "$(paste -sd ' ' stdout)" "build test/N=1 test/N=3"
 expect test ! -e out
 cupel_run wrong.yaml --dry-run
 expect_exit 2
+
+it "--json tells how it goes on after a job"
+job_file flow.yaml <<'YAML'
+cupel: 1
+defaults: {run: "true"}
+jobs:
+  a: {allow-failure: true, retries: 2, retry-on: [timeout, failed, 77], retry-delay: 1500ms, secrets: [TOKEN]}
+  b: {needs: [{job: a, when: always}, c], allow-failure: {exit: 3, verdicts: [timeout]}, after: "true", artifacts: /out}
+  c: {matrix: {N: [1]}, max-parallel: 1, fail-fast: true}
+YAML
+run_cupel list flow.yaml --json
+expect_exit 0
+flow() { jq -cS --arg job "$1" '.[] | select(.name == $job) | del(.file, .name, .rootfs, .tags)' stdout; }
+expect_equal "$(flow a)" '{"allow-failure":true,"needs":[],"retries":2,"retry-delay":1.5,"retry-on":["timeout","failed",77],"secrets":["TOKEN"]}'
+expect_equal "$(flow b)" '{"after":true,"allow-failure":{"exit":[3],"verdicts":["timeout"]},"artifacts":["/out"],"needs":["a","c/N=1"],"needs-when":{"a":"always"}}'
+expect_equal "$(flow c/N=1)" '{"fail-fast":true,"matrix":{"N":"1"},"max-parallel":1,"needs":[],"of":"c"}'
 
 it "--skip leaves jobs out"
 cupel_run choose.yaml -j 1 --skip 'test/*' --skip lint
