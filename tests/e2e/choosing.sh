@@ -40,7 +40,7 @@ sed 's/docs: {/docs: {matrx: 3, /' choose.yaml >wrong.yaml
 STATUS=0
 "$CUPEL" validate - <wrong.yaml >stdout 2>stderr || STATUS=$?
 expect_exit 2
-expect_stderr "^ERROR: <stdin>:7:10: unknown key 'matrx'"
+expect_stderr "^<stdin>:7:10: unknown key 'matrx'"
 "$CUPEL" run --out "$T/out" - --only docs --keep-failed <choose.yaml >stdout 2>stderr || bad "run -: $(<stderr)"
 expect_equal "$(ran)" docs
 STATUS=0

@@ -126,7 +126,7 @@ expect_exit 0
 it "help COMMAND is COMMAND --help; a wrong option is told with the nearest"
 run_cupel help run
 expect_exit 0
-expect_stdout '^usage: cupel run FILE'
+expect_stdout '^usage: cupel run \[FILE\.\.\.\] \[options\]'
 run_cupel help rootfs import
 expect_exit 0
 expect_stdout '^usage: cupel rootfs import '
