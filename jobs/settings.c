@@ -116,6 +116,7 @@ int jobs_settings_read(const char *file, const char *text, size_t len, struct jo
         r = cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s has %zu %s", file, n,
                             n == 1 ? "problem" : "problems");
     }
+    unknown_keys_free(&l);
     source_free(&l.source);
     arena_free(l.tree);
     arena_free(arena);
