@@ -33,8 +33,9 @@ static void plan_add_text(struct strbuf *out, const char *text)
 
 static void add_head(const struct selftest_scene *s, enum lane lane, struct strbuf *out)
 {
-    strbuf_adds(out, "cupel: 1\nname: selftest\ndefaults:\n  rootfs: scratch\n  inputs:\n    - "
-                     "{mode: ro, to: " PROBES ", from: ");
+    strbuf_adds(out,
+                "cupel: 1\nname: selftest\ndefaults:\n  rootfs: scratch\n  inputs: &inputs\n    - "
+                "{mode: ro, to: " PROBES ", from: ");
     plan_add_text(out, s->options->probes);
     strbuf_addf(out, "}\n    - {mode: ro, to: /shared, from: \"%s/shared\"}\n", s->dir);
     strbuf_adds(out, "  timeout-grace: 200ms\n"
@@ -43,7 +44,8 @@ static void add_head(const struct selftest_scene *s, enum lane lane, struct strb
     if (weakened("network"))
         strbuf_adds(out, "  network: host\n");
     strbuf_addf(
-        out, "  env: {SELFTEST_TOKEN: \"%s\", SELFTEST_PORT: \"%u\", SELFTEST_SPARSE: \"%llu\", ",
+        out,
+        "  env: &env {SELFTEST_TOKEN: \"%s\", SELFTEST_PORT: \"%u\", SELFTEST_SPARSE: \"%llu\", ",
         s->token, s->port, (unsigned long long)s->sparse_bytes);
     strbuf_addf(out,
                 "SELFTEST_HOLD_MS: \"%u\", SELFTEST_NAMESPACES: \"%s\", SELFTEST_PLACE: \"%s\", ",
@@ -71,6 +73,18 @@ static void add_run(const struct selftest_probe *p, struct strbuf *out)
         strbuf_addf(out, "    run: [" PROBES ", %s]\n", p->name);
 }
 
+/* `defaults` give a service nothing. */
+static void add_service(struct strbuf *out)
+{
+    strbuf_adds(out, "    network: loopback\n"
+                     "    services:\n"
+                     "      beside:\n"
+                     "        {rootfs: scratch, inputs: *inputs, env: *env, run: [" PROBES
+                     ", service],\n"
+                     "         ready: {log: ^ready$}, limits: {memory: 64M, pids: 16, disk: 16M, "
+                     "output: 1M}}\n");
+}
+
 static void add_probe(const struct selftest_probe *p, struct strbuf *out)
 {
     bool planted = p->plant != NULL && !plan_is_one_job(p);
@@ -83,6 +97,8 @@ static void add_probe(const struct selftest_probe *p, struct strbuf *out)
         strbuf_addf(out, "    needs: [%s]\n", p->plant);
     if (p->lane == LANE_NEIGHBOUR)
         strbuf_adds(out, "    needs: [settle]\n");
+    if (p->has_service)
+        add_service(out);
     if (p->keys != NULL)
         strbuf_addf(out, "    %s\n", p->keys);
     if (p->limits != NULL && !weakened("limits"))

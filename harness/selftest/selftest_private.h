@@ -59,6 +59,7 @@ struct selftest_probe {
     const char *keys;    /* further keys of its job */
     const char *limits;  /* limits that are the wall */
     const char *command; /* its job's, in place of the probe; a flow sequence */
+    bool has_service;    /* its job has one, which holds what the probe looks for */
     const char *verdict; /* the job's, when the wall strikes; anything else is a breach */
     judge_fn *judge;     /* from outside, in place of what the probe says */
     enum lane lane;

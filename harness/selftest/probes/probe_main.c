@@ -162,9 +162,9 @@ static void have_company(void)
 
 int main(int argc, char **argv)
 {
-    const struct probe *const tables[] = {escape_probes,   kernel_probes,   neighbour_probes,
-                                          leftover_probes, result_probes,   environment_probes,
-                                          limit_probes,    uncounted_probes};
+    const struct probe *const tables[] = {escape_probes,   kernel_probes,    neighbour_probes,
+                                          leftover_probes, result_probes,    environment_probes,
+                                          limit_probes,    uncounted_probes, service_probes};
 
     if (argc == 3 && strcmp(argv[1], "beside") == 0) {
         have_company();

@@ -53,7 +53,7 @@ struct probe {
     void (*run)(void);
 };
 extern const struct probe escape_probes[], kernel_probes[], neighbour_probes[], leftover_probes[],
-    result_probes[], environment_probes[], limit_probes[], uncounted_probes[];
+    result_probes[], environment_probes[], limit_probes[], uncounted_probes[], service_probes[];
 /* probe_uncounted.c: takes all that the kernel gives a user of what it counts by user, until the
  * end of the process. */
 void hold_counted(void);
