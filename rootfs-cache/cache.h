@@ -202,6 +202,72 @@ int cache_derive(struct cache *cache, const struct cache_recipe *recipe,
 int cache_digest_path(struct cache *cache, const char *path, const char *without,
                       char ret_hex[CACHE_KEY_LEN + 1], struct cupel_error *err);
 
+/* ---- caches of jobs: directories that one run saves for later ones ---- */
+
+/* Who shares what is saved: those that say the same of all of this. */
+struct cache_saved_of {
+    const struct cache_root *root; /* which the job is over */
+    const char *user;              /* who wrote it, in the job */
+    const char *const *paths;      /* NULL-terminated, absolute in the job */
+};
+#define CACHE_SAVED_PATHS_MAX 64
+/* One that is there: the directory of the path number N is called "N". */
+struct cache_saved {
+    int tree; /* O_PATH */
+    int pin;
+    char layer[CACHE_KEY_LEN + 1]; /* "": there is none */
+    bool exact;                    /* it has the very key */
+};
+#define CACHE_SAVED_NONE                                                                           \
+    {                                                                                              \
+        .tree = -EBADF, .pin = -EBADF                                                              \
+    }
+void cache_saved_close(struct cache_saved *saved);
+/* Opens what was saved under `key`, else what was saved last under a key that begins with the first
+ * of `restore` (NULL-terminated, or NULL) that there is one of. 1: there is none. */
+int cache_saved_open(struct cache *cache, const struct cache_saved_of *of, const char *key,
+                     const char *const *restore, struct cache_saved *ret, struct cupel_error *err);
+/* Opens one that was open before, by its `layer`. */
+int cache_saved_again(struct cache *cache, const char *layer, struct cache_saved *ret,
+                      struct cupel_error *err);
+/* Returns an empty directory of the store, for who has none. */
+int cache_saved_empty(struct cache *cache, struct cupel_error *err);
+/* The layers that lie over one another at one of the paths, top first; however hostile. */
+struct cache_saved_part {
+    int layer[2];
+    size_t n;
+};
+/* Asked now and then: whether to give up (-ECANCELED). */
+typedef bool cache_saved_stop_fn(void *data);
+typedef int cache_saved_check_fn(void *data, struct cupel_error *err);
+struct cache_saving {
+    const char *key;
+    const struct cache_saved_part *parts; /* of each path */
+    cache_saved_stop_fn *stop;            /* or NULL */
+    /* asked when all is copied: whether that is what there was; or NULL */
+    cache_saved_check_fn *check;
+    void *data; /* of both */
+};
+/* Saves it as one layer, whole or not at all, and waits for nobody. 1: there is one, or somebody is
+ * saving it. */
+int cache_save(struct cache *cache, const struct cache_saved_of *of,
+               const struct cache_saving *saving, struct cupel_error *err);
+/* What is saved, the most recently used first. */
+struct cache_saved_entry {
+    char layer[CACHE_KEY_LEN + 1];
+    char *key, *paths, *user, *root;
+    uint64_t bytes, entries;
+    time_t created, last_used;
+    bool in_use;
+};
+int cache_saved_list(struct cache *cache, struct cache_saved_entry **ret_entries, size_t *ret_n,
+                     struct cupel_error *err);
+void cache_saved_entries_free(struct cache_saved_entry *entries, size_t n);
+/* Removes all that are called `what`, or whose layer's key begins so (four digits at least); of how
+ * many. One in use stays and is an error. */
+int cache_saved_remove(struct cache *cache, const char *what, size_t *ret_n,
+                       struct cupel_error *err);
+
 /* ---- what `cupel rootfs` does with the store ---- */
 
 struct cache_entry {
@@ -274,10 +340,12 @@ struct cache_verified {
  * whether names have all their layers. */
 int cache_verify(struct cache *cache, const struct cache_verify *want, struct cache_verified *ret,
                  struct cupel_error *err);
+#define CACHE_SAVED_KIND "cache" /* of the layers that jobs saved */
 struct cache_gc {
     /* until layers take no more than this; UINT64_MAX: any amount may stay */
     uint64_t keep_bytes;
     uint64_t older_seconds; /* those unused for so long; UINT64_MAX: of no age */
+    bool saved_only;        /* of nothing but caches of jobs */
 };
 struct cache_collected {
     size_t removed;

@@ -98,7 +98,7 @@ void settings_collect(struct cache *cache)
     struct cache *opened = NULL;
     struct cache_collected done;
     struct jobs_settings s;
-    struct cache_gc want;
+    struct cache_gc want = {.saved_only = false};
     struct cupel_error err;
     int r = settings_load(&s, NULL, &err);
 

@@ -41,6 +41,7 @@ static const struct {
     {"list", cli_list, "list the jobs of job files in the order of running"},
     {"schema", cli_schema, "print the JSON Schema of the job file"},
     {"rootfs", cli_rootfs, "look at and manage the cache of root file systems"},
+    {"cache", cli_cache, "look at and remove what jobs have saved for later ones"},
     {"doctor", cli_doctor, "tell what this host can do for cupel, and how to get what it cannot"},
     {"selftest", cli_selftest,
      "try to break out of jobs, and tell which promises hold on this host"},

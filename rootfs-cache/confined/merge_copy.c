@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/xattr.h>
 
@@ -21,10 +22,18 @@ struct flat {
     struct links links;
     struct child_counts *counts;
     struct cupel_error *err;
+    size_t held, held_links; /* bytes, see hold() */
 };
+
+#define STOP_MS 50 /* how often it is asked whether to give up */
 
 /* As of an archive (unpack.h). */
 #define BYTES_MAX (UINT64_C(64) << 30)
+
+/* Of what a job saved, likewise. */
+#define ENTRIES_MAX UINT64_C(1000000)
+#define HELD_MAX ((size_t)64 << 20)
+#define HELD_BESIDE (sizeof(struct name) + 32) /* of memory, a name */
 
 /* A name in the directory at hand. */
 struct name {
@@ -40,12 +49,26 @@ struct directory {
     size_t n_parts;
     int *fds; /* of each part */
     struct name *names;
-    size_t n_names;
+    size_t n_names, room;
 };
 
 static const char *task_of(const struct merge_copy_layers *layers)
 {
-    return layers->partial ? "copy a layer" : "merge layers";
+    return layers->partial ? "copy a layer" : layers->plain ? "copy a directory" : "merge layers";
+}
+
+/* Says what is wrong with the tree: there is no word of the machine's errors in it. */
+static int BASE_PRINTF(3, 4) merge_copy_refuse(struct flat *f, int errnum, const char *fmt, ...)
+{
+    cleanup_strbuf struct strbuf why = {0};
+    va_list ap;
+
+    va_start(ap, fmt);
+    strbuf_vaddf(&why, fmt, ap);
+    va_end(ap);
+    (void)cupel_error_set(f->err, CUPEL_ERROR_INPUT, 0, "refused to %s: %s", task_of(f->layers),
+                          why.data);
+    return errnum;
 }
 
 static int merge_copy_fail(struct flat *f, const char *path, int errnum)
@@ -58,6 +81,11 @@ static int merge_copy_fail(struct flat *f, const char *path, int errnum)
                     "directory on a bigger disk");
         return errnum;
     }
+    if (errnum == -E2BIG)
+        return merge_copy_refuse(f, errnum, "at '%.100s' its names take more than %zu MiB", path,
+                                 HELD_MAX >> 20);
+    if (errnum == -ELOOP)
+        return merge_copy_refuse(f, errnum, "its directories are nested too deep");
     return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errnum, "cannot %s, at '%.200s'",
                            task_of(f->layers), path);
 }
@@ -82,21 +110,38 @@ static void directory_free(struct directory *d)
 
 /* ---- what there is ---- */
 
-static int merge_copy_read_names(struct directory *d, size_t part)
+/* What has to be held in memory of a tree that a job has filled is bounded: the names of a
+ * directory and of those above it, and of files with further names where they were first seen. */
+static int hold(struct flat *f, size_t *held, size_t length)
 {
-    struct dirent **list = NULL;
-    int n = scandirat(d->fds[part], ".", &list, NULL, NULL);
+    *held += length + HELD_BESIDE;
+    return f->layers->plain && f->held + f->held_links > HELD_MAX ? -E2BIG : 0;
+}
 
-    if (n < 0)
+static int merge_copy_read_names(struct flat *f, struct directory *d, size_t part)
+{
+    cleanup_close int fd = openat(d->fds[part], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *e;
+    int r = 0;
+
+    if (list == NULL)
         return -errno;
-    d->names = xrealloc(d->names, (d->n_names + (size_t)n + 1) * sizeof(*d->names));
-    for (int i = 0; i < n; i++) {
-        if (!str_eq(list[i]->d_name, ".") && !str_eq(list[i]->d_name, ".."))
-            d->names[d->n_names++] = (struct name){.name = xstrdup(list[i]->d_name), .top = part};
-        free(list[i]);
+    fd = -EBADF; /* the list's */
+    while (errno = 0, r == 0 && (e = readdir(list)) != NULL) {
+        if (file_is_dot(e->d_name))
+            continue;
+        if (d->n_names == d->room) {
+            d->room = d->room > 0 ? 2 * d->room : 64;
+            d->names = xrealloc(d->names, d->room * sizeof(*d->names));
+        }
+        d->names[d->n_names++] = (struct name){.name = xstrdup(e->d_name), .top = part};
+        r = hold(f, &f->held, strlen(e->d_name));
     }
-    free(list);
-    return 0;
+    if (r == 0)
+        r = -errno;
+    (void)closedir(list);
+    return r;
 }
 
 static int merge_copy_by_name(const void *a, const void *b)
@@ -122,7 +167,7 @@ static void keep_topmost(struct directory *d)
     d->n_names = kept;
 }
 
-static int read_directory(const struct flat *f, struct directory *d)
+static int read_directory(struct flat *f, struct directory *d)
 {
     int r = 0;
 
@@ -132,7 +177,7 @@ static int read_directory(const struct flat *f, struct directory *d)
     for (size_t i = 0; r == 0 && i < d->n_parts; i++) {
         d->fds[i] =
             file_open_beneath(f->layers->layer[d->parts[i]], d->path, O_RDONLY | O_DIRECTORY, 0);
-        r = d->fds[i] < 0 ? d->fds[i] : merge_copy_read_names(d, i);
+        r = d->fds[i] < 0 ? d->fds[i] : merge_copy_read_names(f, d, i);
     }
     keep_topmost(d);
     return r;
@@ -236,6 +281,21 @@ static int take_partial(struct flat *f, const char *path, const struct stat *st)
     return 1;
 }
 
+/* What is no part of a plain tree: 1. A whiteout is none either, but deletes. */
+static int take_plain(struct flat *f, const char *path, const struct stat *st)
+{
+    if (!replicate_is_whiteout(st) && !S_ISDIR(st->st_mode) && !S_ISREG(st->st_mode) &&
+        !S_ISLNK(st->st_mode)) {
+        f->counts->skipped_devices++;
+        return 1;
+    }
+    if (f->counts->entries < ENTRIES_MAX)
+        return 0;
+    return cupel_error_set(f->err, CUPEL_ERROR_INPUT, 0,
+                           "refused to %s: with '%.200s' it has more than %llu names",
+                           task_of(f->layers), path, (unsigned long long)ENTRIES_MAX);
+}
+
 static int merge_copy_take(struct flat *f, const struct directory *d, struct name *name)
 {
     cleanup_free char *path =
@@ -248,6 +308,8 @@ static int merge_copy_take(struct flat *f, const struct directory *d, struct nam
         return merge_copy_fail(f, path, -errno);
     if (f->layers->partial)
         r = take_partial(f, path, &st);
+    else if (f->layers->plain)
+        r = take_plain(f, path, &st);
     if (r != 0 || replicate_is_whiteout(&st))
         return r < 0 ? r : 0;
     f->counts->entries++;
@@ -256,6 +318,8 @@ static int merge_copy_take(struct flat *f, const struct directory *d, struct nam
         r = mkdir(path, 0700) < 0 ? -errno : merge_copy_find_parts(d, name);
     else if (first != NULL)
         r = link(first, path) < 0 ? -errno : 0;
+    else if (st.st_nlink > 1 && hold(f, &f->held_links, strlen(path)) < 0)
+        r = -E2BIG;
     else if (S_ISREG(st.st_mode) && count_bytes(f, path, &st) < 0)
         return -EFBIG;
     else
@@ -298,6 +362,7 @@ static int make_like_top(struct flat *f, const char *path, size_t layer, int dep
 static int merge(struct flat *f, const char *path, const size_t *parts, size_t n_parts, int depth)
 {
     struct directory d = {.path = path, .parts = parts, .n_parts = n_parts};
+    size_t held = f->held;
     int r = depth >= DEPTH_MAX ? -ELOOP : read_directory(f, &d);
 
     r = r < 0 ? merge_copy_fail(f, path, r) : 0;
@@ -309,6 +374,7 @@ static int merge(struct flat *f, const char *path, const size_t *parts, size_t n
     if (r == 0)
         r = make_like_top(f, path, parts[0], depth);
     directory_free(&d);
+    f->held = held; /* its names are gone */
     return r;
 }
 
@@ -334,8 +400,9 @@ static int merge_in_child(void *arg, int fd, struct child_counts *counts, struct
     return r;
 }
 
-int merge_copy(const struct merge_copy_layers *layers, int tree, int keep,
-               struct child_counts *ret_counts, struct cupel_error *err)
+int merge_copy_stoppable(const struct merge_copy_layers *layers, int tree, int keep,
+                         merge_copy_stop_fn *stop, void *data, struct child_counts *ret_counts,
+                         struct cupel_error *err)
 {
     struct merge_copy_layers mine = *layers;
     const struct child_work work = {.fn = merge_in_child,
@@ -346,6 +413,24 @@ int merge_copy(const struct merge_copy_layers *layers, int tree, int keep,
                                     .keep = keep,
                                     .more = mine.layer,
                                     .n_more = mine.n};
+    struct child_process *child;
+    struct pollfd done;
+    int r = child_start(&work, &child, err);
 
-    return child_run(&work, ret_counts, err);
+    if (r < 0)
+        return r;
+    done = (struct pollfd){.fd = child_socket(child), .events = POLLIN};
+    while (stop != NULL && poll(&done, 1, STOP_MS) <= 0)
+        if (stop(data)) {
+            child_abandon(child);
+            return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, ECANCELED, "cannot %s",
+                                   task_of(layers));
+        }
+    return child_end(child, ret_counts, err);
+}
+
+int merge_copy(const struct merge_copy_layers *layers, int tree, int keep,
+               struct child_counts *ret_counts, struct cupel_error *err)
+{
+    return merge_copy_stoppable(layers, tree, keep, NULL, NULL, ret_counts, err);
 }

@@ -10,6 +10,9 @@ struct merge_copy_layers {
     /* one layer, which stays one: with its whiteouts and opaque directories, without devices and
      * sockets */
     bool partial;
+    /* what is neither a file, a directory nor a symbolic link is left out, and so many names are
+     * refused that it would take a job's patience */
+    bool plain;
     /* partial: paths below its root that are left out, NULL-terminated; or NULL */
     const char *const *without;
 };
@@ -17,3 +20,8 @@ struct merge_copy_layers {
  * `keep` as for child_work. Tells how many entries and bytes there are. */
 int merge_copy(const struct merge_copy_layers *layers, int tree, int keep,
                struct child_counts *ret_counts, struct cupel_error *err);
+/* The same, given up (-ECANCELED) when `stop`, asked now and then, says so; or NULL. */
+typedef bool merge_copy_stop_fn(void *data);
+int merge_copy_stoppable(const struct merge_copy_layers *layers, int tree, int keep,
+                         merge_copy_stop_fn *stop, void *data, struct child_counts *ret_counts,
+                         struct cupel_error *err);

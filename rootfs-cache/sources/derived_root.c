@@ -9,10 +9,8 @@
 #include "rootfs-cache/store/cache_root.h"
 #include "rootfs-cache/store/digest.h"
 #include "rootfs-cache/store/flatten.h"
-#include "rootfs-cache/store/names.h"
 
 #include <fcntl.h>
-#include <jansson.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -22,29 +20,10 @@
  * no more. */
 #define TRIES 5
 
-/* Keys of the base's layers, and what is in them: a Debian that is bootstrapped anew has its old
- * key. */
-static char *describe_base(const struct cache *cache, const struct cache_root *base)
-{
-    struct strbuf b = {0};
-
-    strbuf_adds(&b, "");
-    for (size_t i = 0; i < base->n_layers; i++) {
-        cleanup_free char *text = NULL;
-        json_t *info =
-            names_layer_info(cache, base->key[i], &text) == 0 ? json_loads(text, 0, NULL) : NULL;
-        const char *tree = json_string_value(json_object_get(info, "tree"));
-
-        strbuf_addf(&b, "%s %s\n", base->key[i], tree != NULL ? tree : "");
-        json_decref(info);
-    }
-    return b.data;
-}
-
 static int derived_root_key(const struct cache *cache, const struct cache_recipe *recipe,
                             char ret_key[CACHE_KEY_LEN + 1])
 {
-    cleanup_free char *base = describe_base(cache, recipe->base),
+    cleanup_free char *base = cache_root_describe(cache, recipe->base),
                       *config = cache_config_text(recipe->base->config);
     cleanup_free const char **texts = NULL;
     size_t n = 0;

@@ -4,6 +4,9 @@
 #include "rootfs-cache/store/cache_root.h"
 
 #include "rootfs-cache/confined/config.h"
+#include "rootfs-cache/store/names.h"
+
+#include <jansson.h>
 
 int cache_root_add_layer(struct cache *cache, const char *key, struct cache_root *root,
                          struct cupel_error *err)
@@ -43,6 +46,23 @@ char *cache_root_keys(const struct cache_root *root)
         if (root->key[i][0] != '\0')
             strbuf_addf(&b, "%s%s", b.len > 0 ? (const char[]){CACHE_KEYS_SEPARATOR, '\0'} : "",
                         root->key[i]);
+    return b.data;
+}
+
+char *cache_root_describe(const struct cache *cache, const struct cache_root *root)
+{
+    struct strbuf b = {0};
+
+    strbuf_adds(&b, "");
+    for (size_t i = 0; i < root->n_layers; i++) {
+        cleanup_free char *text = NULL;
+        json_t *info =
+            names_layer_info(cache, root->key[i], &text) == 0 ? json_loads(text, 0, NULL) : NULL;
+        const char *tree = json_string_value(json_object_get(info, "tree"));
+
+        strbuf_addf(&b, "%s %s\n", root->key[i], tree != NULL ? tree : "");
+        json_decref(info);
+    }
     return b.data;
 }
 

@@ -23,16 +23,22 @@ static bool goes(const struct gc *g, const struct cache_entry *e, time_t now)
     return too_much || too_old;
 }
 
-/* An image of which a layer goes is forgotten first: whenever this is cut short, every record has
- * its layers. It is fetched again. */
+/* An image of which a layer goes, or what a job saved, is forgotten first: whenever this is cut
+ * short, every record has its layers. It is fetched again. */
 static int forget_or_refuse(struct cache *cache, const char *key, void *data)
 {
     int r = names_referrers(cache, key);
 
     (void)data;
-    if (r < 0 || (r & ~NAMES_IMAGE) != 0)
+    if (r < 0 || (r & ~(NAMES_IMAGE | NAMES_SAVED)) != 0)
         return r < 0 ? r : STORE_WANTED;
-    return r != 0 ? names_forget(cache, "images", key) : 0;
+    if ((r & NAMES_SAVED) != 0) {
+        int forgotten = names_forget(cache, STORE_SAVED, key);
+
+        if (forgotten < 0)
+            return forgotten;
+    }
+    return (r & NAMES_IMAGE) != 0 ? names_forget(cache, "images", key) : 0;
 }
 
 static int gc_collect(struct cache *cache, struct gc *g, const struct cache_entry *entries,
@@ -43,7 +49,8 @@ static int gc_collect(struct cache *cache, struct gc *g, const struct cache_entr
     for (size_t i = n; i-- > 0;) { /* the list has the most recently used first */
         int r;
 
-        if (entries[i].name != NULL || entries[i].in_use || !goes(g, &entries[i], now))
+        if (entries[i].name != NULL || entries[i].in_use || !goes(g, &entries[i], now) ||
+            (g->want->saved_only && !str_eq(entries[i].kind, CACHE_SAVED_KIND)))
             continue;
         r = store_remove_layer(cache, entries[i].key, forget_or_refuse, NULL);
         if (r == -EBUSY || r == STORE_WANTED)
@@ -62,12 +69,15 @@ static int gc_collect(struct cache *cache, struct gc *g, const struct cache_entr
 static int gc_add_bytes(struct cache *cache, const char *key, void *data)
 {
     cleanup_free char *text = NULL;
-    uint64_t *total = data;
+    struct gc *g = data;
     json_t *o = hash_is_hex(key) && names_layer_info(cache, key, &text) == 0
                     ? json_loads(text, 0, NULL)
                     : NULL;
+    json_t *kind = json_string(CACHE_SAVED_KIND);
 
-    *total += (uint64_t)json_integer_value(json_object_get(o, "bytes"));
+    if (!g->want->saved_only || json_equal(json_object_get(o, "kind"), kind))
+        g->left += (uint64_t)json_integer_value(json_object_get(o, "bytes"));
+    json_decref(kind);
     json_decref(o);
     return 0;
 }
@@ -86,7 +96,7 @@ int cache_gc(struct cache *cache, const struct cache_gc *want, struct cache_coll
         store_sweep_fetched(cache, want->older_seconds);
     if (want->older_seconds != UINT64_MAX || want->keep_bytes == 0)
         store_sweep_savers(cache, want->older_seconds != UINT64_MAX ? want->older_seconds : 0);
-    r = record_each(cache, "layers", gc_add_bytes, &g.left);
+    r = record_each(cache, "layers", gc_add_bytes, &g);
     if (r == 0)
         r = gc_collect(cache, &g, entries, n);
     cache_entries_free(entries, n);

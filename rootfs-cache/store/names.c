@@ -10,7 +10,8 @@
 #define NAME_MAX_LENGTH 64
 #define PREFIX_MIN 4
 #define INFO_MAX ((size_t)1 << 20)
-#define KEPT_LAYERS_MAX ((size_t)CACHE_STACK_MAX * (CACHE_KEY_LEN + 1) + 1)
+/* of its root and its caches */
+#define KEPT_LAYERS_MAX ((size_t)(CACHE_STACK_MAX + 1024) * (CACHE_KEY_LEN + 1) + 1)
 
 static const char hex_digits[] = "0123456789abcdef";
 
@@ -228,12 +229,12 @@ static int ask_record(struct cache *cache, const char *name, void *data)
 static int ask_kept(struct cache *cache, const char *name, void *data)
 {
     struct referring *r = data;
-    struct record record = RECORD_INIT;
     cleanup_free char *path = xasprintf(CACHE_KEPT "/%s/" CACHE_KEPT_LAYERS, name), *text = NULL;
     size_t length;
 
+    /* keys have one length, and what stands between them is in none */
     if (file_read_at(cache->dir, path, KEPT_LAYERS_MAX, &text, &length) == 0 &&
-        split_keys(text, &record) && record_has(&record, r->key))
+        strstr(text, r->key) != NULL)
         r->found |= NAMES_KEPT;
     return 0;
 }
@@ -242,6 +243,7 @@ int names_referrers(struct cache *cache, const char *key)
 {
     struct referring names = {.key = key, .place = "names", .bit = NAMES_NAME},
                      images = {.key = key, .place = "images", .bit = NAMES_IMAGE},
+                     saved = {.key = key, .place = STORE_SAVED, .bit = NAMES_SAVED},
                      kept = {.key = key};
     int r = record_each(cache, "names", ask_record, &names);
 
@@ -249,7 +251,9 @@ int names_referrers(struct cache *cache, const char *key)
         r = record_each(cache, "images", ask_record, &images);
     if (r == 0)
         r = record_each(cache, CACHE_KEPT, ask_kept, &kept);
-    return r < 0 ? r : names.found | images.found | kept.found;
+    if (r == 0) /* by its own name, of which there is no other */
+        r = ask_record(cache, key, &saved);
+    return r < 0 ? r : names.found | images.found | saved.found | kept.found;
 }
 
 /* ---- removing ---- */
@@ -393,7 +397,9 @@ static int forget_all(struct cache *cache, const char *key, void *data)
         return r < 0 ? r : STORE_WANTED;
     if ((r & NAMES_NAME) != 0)
         r = names_forget(cache, "names", key);
-    return r < 0 ? r : names_forget(cache, "images", key);
+    if (r >= 0)
+        r = names_forget(cache, "images", key);
+    return r < 0 ? r : names_forget(cache, STORE_SAVED, key);
 }
 
 int names_remove_layer(struct cache *cache, const char *key)

@@ -17,6 +17,7 @@ enum names_referrer {
     NAMES_NAME = 1,  /* an imported name */
     NAMES_IMAGE = 2, /* an image that was fetched */
     NAMES_KEPT = 4,  /* what is kept of a failed job */
+    NAMES_SAVED = 8, /* what a job saved for later ones */
 };
 /* All of them, or a negative errno. */
 int names_referrers(struct cache *cache, const char *key);
@@ -30,7 +31,7 @@ int names_drop_keys(struct cache *cache, const char (*keys)[CACHE_KEY_LEN + 1], 
 /* Removes the layer and every record that has it; not one that is in use (-EBUSY) or of a kept
  * failure (STORE_WANTED). */
 int names_remove_layer(struct cache *cache, const char *key);
-/* Removes the records of a place, "names" or "images", that have the layer. */
+/* Removes the records of a place, "names", "images" or "saved", that have the layer. */
 int names_forget(struct cache *cache, const char *place, const char *key);
 
 /* layer.json as text (malloc'ed). */

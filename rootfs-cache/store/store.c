@@ -19,8 +19,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-static const char *const store_places[] = {"layers", "locks",  "tmp",     "runs",
-                                           "names",  "images", "digests", STORE_FETCHED};
+static const char *const store_places[] = {"layers", "locks",   "tmp",         "runs",     "names",
+                                           "images", "digests", STORE_FETCHED, STORE_SAVED};
 
 static const char cachedir_tag[] =
     "Signature: 8a477f597d28d172789f06886806bc55\n"
@@ -351,21 +351,16 @@ static int make_draft(struct store_draft *draft)
     return pin < 0 ? -errno : 0;
 }
 
-int store_begin(struct cache *cache, const char *key, struct store_draft *ret_draft,
-                struct cupel_error *err)
+/* Begins with the key's lock, which is the draft's from here on. */
+static int begin_with(struct cache *cache, const char *key, int lock, struct store_draft *ret_draft,
+                      struct cupel_error *err)
 {
     struct store_draft draft = STORE_DRAFT_INIT;
     int r;
 
     draft.cache = cache;
     (void)snprintf(draft.key, sizeof(draft.key), "%s", key);
-    draft.lock = store_lock_key(cache, key, LOCK_EX | LOCK_NB);
-    if (draft.lock == -EWOULDBLOCK) {
-        store_say(cache, "waiting for another importer of the same root");
-        draft.lock = store_lock_key(cache, key, LOCK_EX);
-    }
-    if (draft.lock < 0)
-        return store_error(cache, err, draft.lock, "lock a layer");
+    draft.lock = lock;
     if (store_has_layer(cache, key)) {
         base_closep(&draft.lock);
         return 1;
@@ -377,6 +372,30 @@ int store_begin(struct cache *cache, const char *key, struct store_draft *ret_dr
     }
     *ret_draft = draft;
     return 0;
+}
+
+int store_try_begin(struct cache *cache, const char *key, struct store_draft *ret_draft,
+                    struct cupel_error *err)
+{
+    int lock = store_lock_key(cache, key, LOCK_EX | LOCK_NB);
+
+    if (lock == -EWOULDBLOCK)
+        return lock;
+    return lock < 0 ? store_error(cache, err, lock, "lock a layer")
+                    : begin_with(cache, key, lock, ret_draft, err);
+}
+
+int store_begin(struct cache *cache, const char *key, struct store_draft *ret_draft,
+                struct cupel_error *err)
+{
+    int lock = store_lock_key(cache, key, LOCK_EX | LOCK_NB);
+
+    if (lock == -EWOULDBLOCK) {
+        store_say(cache, "waiting for another importer of the same root");
+        lock = store_lock_key(cache, key, LOCK_EX);
+    }
+    return lock < 0 ? store_error(cache, err, lock, "lock a layer")
+                    : begin_with(cache, key, lock, ret_draft, err);
 }
 
 static int write_info(const struct store_draft *draft, const struct store_info *info,

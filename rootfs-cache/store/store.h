@@ -68,6 +68,9 @@ bool store_has_layer(const struct cache *cache, const char *key);
  * draft. */
 int store_begin(struct cache *cache, const char *key, struct store_draft *ret_draft,
                 struct cupel_error *err);
+/* The same without waiting: -EWOULDBLOCK when another importer is at it. */
+int store_try_begin(struct cache *cache, const char *key, struct store_draft *ret_draft,
+                    struct cupel_error *err);
 /* Syncs the draft and makes it visible in one rename. */
 int store_commit(struct store_draft *draft, const struct store_info *info, struct cupel_error *err);
 /* The same in two parts, for several that become visible together, in that order: describes one;
@@ -77,6 +80,8 @@ int store_publish(struct store_draft *drafts, size_t n, struct cupel_error *err)
 /* Removes the draft, unless committed, and releases the lock. */
 void store_end(struct store_draft *draft);
 
+/* What jobs saved for later ones: saved/KEY is the record of the layer KEY. */
+#define STORE_SAVED "saved"
 /* What was fetched of an image when it was cut short: fetched/KEY, written with KEY's lock held. */
 #define STORE_FETCHED "fetched"
 /* Removes what nobody goes on with: drafts of dead importers, records and fetches that were cut

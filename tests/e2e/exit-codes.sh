@@ -156,7 +156,7 @@ it "completion and man page know every option that a command's help shows"
 commands_of() {
     "$CUPEL" ${1:+"$1"} --help | sed -n "s/^  \([a-z]*\) .*/${1:+$1 }\1/p"
 }
-mapfile -t commands < <(commands_of; commands_of rootfs)
+mapfile -t commands < <(commands_of; commands_of rootfs; commands_of cache)
 expect [ "${#commands[@]}" -gt 12 ]
 for command in "${commands[@]}"; do
     read -ra words <<<"$command"

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_cache: what jobs have saved for later ones: list, remove, gc. The work is rootfs-cache's. */
+#include "harness/cli/cli.h"
+#include "harness/cli/cmd_rootfs.h"
+
+#include <string.h>
+#include <time.h>
+
+#define FIELD(name) offsetof(struct cache_arguments, name)
+#define NOT_SAID UINT64_MAX
+
+struct cache_arguments {
+    struct cli_words words;
+    struct cache_gc gc;
+    uint64_t older_ns;
+};
+
+static void print_entry(const struct cache_saved_entry *e)
+{
+    char size[UNIT_TEXT_SIZE], when[32] = "?";
+    struct tm tm;
+
+    if (localtime_r(&e->last_used, &tm) != NULL)
+        (void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
+    (void)printf("%.12s  %10s  %s  ", e->layer, unit_format_size(e->bytes, size), when);
+    rootfs_print_plain(e->key);
+    (void)fputs("  ", stdout);
+    rootfs_print_plain(e->paths);
+    (void)printf("%s\n", e->in_use ? "  (in use)" : "");
+}
+
+static int do_list(struct cache *cache, struct cache_arguments *a, struct cupel_error *err)
+{
+    struct cache_saved_entry *entries;
+    size_t n;
+    int r = cache_saved_list(cache, &entries, &n, err);
+
+    (void)a;
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < n; i++)
+        print_entry(&entries[i]);
+    cache_saved_entries_free(entries, n);
+    return 0;
+}
+
+static int do_remove(struct cache *cache, struct cache_arguments *a, struct cupel_error *err)
+{
+    size_t n;
+    int r = 0;
+
+    for (int i = 0; r == 0 && i < a->words.n; i++)
+        r = cache_saved_remove(cache, a->words.word[i], &n, err);
+    return r;
+}
+
+static int do_gc(struct cache *cache, struct cache_arguments *a, struct cupel_error *err)
+{
+    struct cache_collected done;
+    char size[UNIT_TEXT_SIZE];
+    int r;
+
+    a->gc.older_seconds = a->older_ns != NOT_SAID        ? a->older_ns / NSEC_PER_SEC
+                          : a->gc.keep_bytes == NOT_SAID ? 0 /* everything that may go */
+                                                         : UINT64_MAX;
+    r = cache_gc(cache, &a->gc, &done, err);
+    if (r == 0)
+        (void)printf("%zu cache%s removed, %s\n", done.removed, done.removed == 1 ? "" : "s",
+                     unit_format_size(done.freed, size));
+    return r;
+}
+
+static const struct cli_option gc_options[] = {
+    CLI_OPTION('\0', "keep", CLI_SIZE, FIELD(gc.keep_bytes), "SIZE",
+               "stop when no more than this is left"),
+    CLI_OPTION('\0', "older", CLI_DURATION, FIELD(older_ns), "DURATION",
+               "remove only what was not used for so long"),
+};
+
+static const struct cache_action {
+    struct cli_command command;
+    const char *summary;
+    int (*run)(struct cache *cache, struct cache_arguments *a, struct cupel_error *err);
+} actions[] = {
+    {{.name = "cache list",
+      .usage = "cache list",
+      .about = "One line for each cache that a job has saved: the beginning of its name in the "
+               "store, its size, when it was last used, its key, and its paths."},
+     "what jobs have saved",
+     do_list},
+    {{.name = "cache gc",
+      .usage = "cache gc [--keep SIZE] [--older DURATION]",
+      .about = "Removes caches that nothing uses, the longest unused first; without options, all "
+               "of them.",
+      .options = gc_options,
+      .n_options = ARRAY_SIZE(gc_options)},
+     "remove caches that nothing uses",
+     do_gc},
+    {{.name = "cache remove",
+      .usage = "cache remove KEY...",
+      .about =
+          "Removes what is saved under KEY, whoever saved it. KEY may also be the beginning of "
+          "the name that `cupel cache list` shows.",
+      .min_words = 1,
+      .max_words = CLI_ANY_NUMBER,
+      .words = "keys of caches"},
+     "remove what is saved under a key",
+     do_remove},
+};
+
+static const char *action_name(const struct cache_action *action)
+{
+    return action->command.name + strlen("cache ");
+}
+
+static void cache_print_help(FILE *f)
+{
+    (void)fputs("usage: cupel cache COMMAND [arguments]\n\nLooks after what jobs have saved for "
+                "later ones (`cache` in the job file).\n\n",
+                f);
+    for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+        (void)fprintf(f, "  %-10s %s\n", action_name(&actions[i]), actions[i].summary);
+    (void)fputs("\n`cupel cache COMMAND --help` tells more.\n", f);
+}
+
+static int unknown_action(const char *word)
+{
+    const char *names[ARRAY_SIZE(actions)], *nearest;
+    struct cupel_error err;
+
+    for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+        names[i] = action_name(&actions[i]);
+    nearest = str_nearest(word, names, ARRAY_SIZE(names));
+    (void)cupel_error_set(&err, CUPEL_ERROR_INPUT, 0, "unknown command 'cache %s'", word);
+    if (nearest != NULL)
+        cupel_error_hint(&err, "did you mean 'cache %s'?", nearest);
+    else
+        cupel_error_hint(&err, "see cupel cache --help");
+    return cli_fail(&err);
+}
+
+static int run_action(const struct cache_action *action, struct cache_arguments *a)
+{
+    struct cache *cache = NULL;
+    struct cupel_error err;
+    int r = cache_open(&cache, &err);
+
+    if (r == 0)
+        r = action->run(cache, a, &err);
+    cache_close(cache);
+    if (r == 0 && (fflush(stdout) != 0 || ferror(stdout)))
+        r = cupel_error_set(&err, CUPEL_ERROR_HARNESS, errno, "cannot write to standard output");
+    return r < 0 ? cli_fail(&err) : 0;
+}
+
+int cli_cache(int argc, char **argv)
+{
+    struct cache_arguments a = {.gc = {.keep_bytes = NOT_SAID, .saved_only = true},
+                                .older_ns = NOT_SAID};
+    const char *word = argc > 1 ? argv[1] : NULL;
+    const struct cache_action *action = NULL;
+    int code;
+
+    if (word == NULL) {
+        cache_print_help(stderr);
+        return CUPEL_ERROR_INPUT;
+    }
+    if (str_eq(word, "-h") || str_eq(word, "--help")) {
+        cache_print_help(stdout);
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+        if (str_eq(action_name(&actions[i]), word))
+            action = &actions[i];
+    if (action == NULL)
+        return unknown_action(word);
+    if (!cli_parse(&action->command, argc - 1, argv + 1, &a, &a.words, &code))
+        return code;
+    code = cli_take_rights(argv - 1, CLI_RIGHTS_TO_STORE); /* argv[-1]: see main */
+    return code != 0 ? code : run_action(action, &a);
+}
