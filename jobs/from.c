@@ -14,6 +14,19 @@ static bool is_at(const struct jobs_input *inputs, size_t n, const char *to, siz
     return false;
 }
 
+/* A cache is attached after what was taken over, and would hide what lies in it. */
+static void check_room(struct loader *l, const struct job_refs *d, const struct jobs_input *cache,
+                       const struct jobs_job *base)
+{
+    size_t length = strlen(cache->to);
+
+    for (size_t i = 0; i < base->n_inputs; i++)
+        if (strncmp(base->inputs[i].to, cache->to, length) == 0 &&
+            base->inputs[i].to[length] == '/')
+            problem_at(l, d->name, "the cache at %s would hide what job '%s' has at %s", cache->to,
+                       base->name, base->inputs[i].to);
+}
+
 /* What was taken over keeps its index, under which the jobs below have its layer. What the job
  * itself places there takes the place's; what only `defaults` places there does not: all that is
  * wanted then is that every job has it. */
@@ -41,8 +54,10 @@ static void take_inputs(struct loader *l, size_t self)
         in.depth = job->depth;
         if (!is_at(inputs, base->n_inputs, in.to, &at))
             inputs[n++] = in;
-        else if (d->own_inputs)
+        else if (in.cache > 0 ? d->own_cache : d->own_inputs)
             inputs[at] = in;
+        if (in.cache > 0)
+            check_room(l, d, &in, base);
     }
     if (n > LOAD_ITEMS_MAX)
         problem_at(l, d->name,

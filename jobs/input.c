@@ -2,9 +2,7 @@
 /* input: which host paths a job sees, and where. Not responsible for mounting them. */
 #include "jobs/load.h"
 
-/* Says whether a path is the sandbox's to fill: the kernel's own file systems and the devices are.
- */
-static bool belongs_to_sandbox(const char *path)
+bool input_belongs_to_sandbox(const char *path)
 {
     static const char *const trees[] = {"/proc", "/sys", "/dev"};
 
@@ -92,7 +90,7 @@ static void input_read(struct loader *l, const struct draft *d, const struct nod
             l, in.from,
             "'%s' leads out of the job file's directory, so it needs a place: {from: %s, to: ...}",
             in.from->text, in.from->text);
-    else if (belongs_to_sandbox(in.input.to))
+    else if (input_belongs_to_sandbox(in.input.to))
         problem_at(l, n, "an input cannot be placed at %s, which belongs to the sandbox",
                    in.input.to);
     *input = in.input;

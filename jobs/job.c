@@ -50,7 +50,8 @@ static const char *workdir_of(const struct draft *d, const struct node *map)
 
 void draft_read(struct loader *l, struct draft *d, const struct node *map)
 {
-    const struct node *needs_before = d->needs, *from_before = d->from, *inputs_before = d->inputs;
+    const struct node *needs_before = d->needs, *from_before = d->from, *inputs_before = d->inputs,
+                      *cache_before = d->cache;
     bool good;
 
     l->workdir = workdir_of(d, map);
@@ -64,6 +65,7 @@ void draft_read(struct loader *l, struct draft *d, const struct node *map)
     d->own_needs = d->needs != needs_before;
     d->own_from = d->from != from_before;
     d->own_inputs = d->inputs != inputs_before;
+    d->own_cache = d->cache != cache_before;
     if (d->name == NULL) /* `defaults` may say both: `rootfs` is then for the job that it makes all
                             others start from */
         return;
@@ -162,6 +164,8 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
     if (d->inputs != NULL &&
         (d->inputs != defaults->inputs || d->job.workdir != defaults->job.workdir))
         inputs_read(l, d);
+    if (d->cache != NULL)
+        caches_read(l, d);
     drop_shadowed(l, d);
     secrets_check(l, d);
     network_check(l, d);

@@ -243,8 +243,27 @@ struct jobs_input {
     const char *to;   /* absolute path in the job */
     enum jobs_input_mode mode;
     unsigned depth; /* jobs_job.depth of the job that brought it in */
+    /* 1 and more: no path of the host's, but the path number cache_path of jobs_job.caches[cache -
+     * 1]
+     */
+    size_t cache, cache_path;
     int line;
 };
+
+/* Directories that a run leaves to later ones. */
+enum jobs_cache_save { JOBS_CACHE_SUCCESS, JOBS_CACHE_ALWAYS, JOBS_CACHE_NEVER };
+enum jobs_cache_sharing { JOBS_CACHE_PRIVATE, JOBS_CACHE_LOCKED };
+struct jobs_cache {
+    const char *key;
+    const char **paths; /* NULL-terminated, absolute in the job; each is an input, too */
+    size_t n_paths;
+    const char **restore; /* NULL-terminated beginnings of other keys, the best first; or NULL */
+    enum jobs_cache_save save;
+    enum jobs_cache_sharing sharing;
+    int line;
+};
+#define JOBS_CACHES_MAX 16
+#define JOBS_CACHE_PATHS_MAX 64 /* of all of a job's */
 
 /* What is expected of a step; a text is compared byte for byte. */
 struct jobs_expect {
@@ -435,6 +454,8 @@ struct jobs_job {
     /* of a job with `from`: that job's, in its order, then what this one adds */
     struct jobs_input *inputs;
     size_t n_inputs;
+    const struct jobs_cache *caches;
+    size_t n_caches;
     enum jobs_network network;
     size_t bridge;        /* of JOBS_NETWORK_BRIDGE: index into plan->bridges */
     size_t bridge_member; /* and into its members */

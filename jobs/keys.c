@@ -261,8 +261,6 @@ LATER_TABLE(mount, "Keys of a mount",
             LATER("mode", "ro", "read-only"));
 LATER_TABLE(namespaces, "Keys of `namespaces`",
             LATER("time-offset", "a duration", "offset of the boot-time clock"));
-LATER_TABLE(cache, "Keys of `cache`", LATER("key", "text", "under which the directories are kept"),
-            LATER("paths", "paths in the job", "directories kept between runs"));
 
 #define SECCOMP_FIELD(member) offsetof(struct jobs_seccomp, member)
 
@@ -571,7 +569,14 @@ TABLE(
      .type = TYPE_PATH,
      .sub = &keys_artifacts,
      .set = key_set_artifacts},
-    LATER("cache", "a map", "directories kept between runs"),
+    {.name = "cache",
+     .value = "a map of key, paths, restore and save, or a list of them",
+     .help =
+         "directories that are kept between runs: there from the start, unless nobody has saved "
+         "them yet",
+     .forms = FORM_OBJECT | FORM_OBJECTS,
+     .sub = &keys_cache,
+     .set = key_set_cache},
     {.name = "junit",
      .value = "paths or globs in the job, or a map",
      .help =

@@ -234,6 +234,73 @@ TABLE(input, "Keys of an input", "an input",
        .type = TYPE_BOOL,
        .set = key_set_untrusted});
 
+static const struct choice choices_cache_save[] = {[JOBS_CACHE_SUCCESS] = {"success", true},
+                                                   [JOBS_CACHE_ALWAYS] = {"always", true},
+                                                   [JOBS_CACHE_NEVER] = {"never", true},
+                                                   {0}};
+static const struct choice choices_cache_sharing[] = {
+    [JOBS_CACHE_PRIVATE] = {"private", true}, [JOBS_CACHE_LOCKED] = {"locked", false}, {0}};
+/* GitLab's words for it: as those of `save` by their numbers */
+static const struct choice choices_cache_policy[] = {[JOBS_CACHE_SUCCESS] = {"pull-push", true},
+                                                     [JOBS_CACHE_ALWAYS] = {"push", false},
+                                                     [JOBS_CACHE_NEVER] = {"pull", true},
+                                                     {0}};
+
+#define CACHE_FIELD(member) offsetof(struct jobs_cache, member)
+
+TABLE(
+    cache, "Keys of `cache`", "'cache'",
+    {.name = "key",
+     .value = "text of at most 512 bytes",
+     .help = "what the directories are saved under, once: what has this key is there already is "
+             "not saved again. `${{ hash('FILE') }}` makes it another one when FILE changes",
+     .forms = FORM_ONE,
+     .type = TYPE_TEXT,
+     .set = key_set_cache_key,
+     .required = true},
+    {.name = "paths",
+     .value = "paths in the job, absolute or below `workdir`",
+     .help = "the directories; the job may write there, and nobody else sees that",
+     .forms = FORM_ONE | FORM_LIST,
+     .type = TYPE_TEXT,
+     .set = key_set_cache_paths,
+     .required = true},
+    {.name = "restore",
+     .value = "beginnings of keys",
+     .fallback = "none",
+     .help = "where nothing is saved under `key`: what was saved last under a key that begins so, "
+             "the first that there is one of",
+     .forms = FORM_ONE | FORM_LIST,
+     .type = TYPE_TEXT,
+     .set = key_set_cache_restore},
+    {.name = "save",
+     .value = "success, always or never",
+     .fallback = "`success`",
+     .help = "whether the directories are saved when the job has passed, or however it ended",
+     .forms = FORM_ONE,
+     .type = TYPE_CHOICE,
+     .choices = choices_cache_save,
+     .set = key_set_choice,
+     .offset = CACHE_FIELD(save)},
+    {.name = "policy",
+     .value = "pull-push or pull",
+     .fallback = "`pull-push`",
+     .help = "`pull` is `save: never`",
+     .forms = FORM_ONE,
+     .type = TYPE_CHOICE,
+     .choices = choices_cache_policy,
+     .set = key_set_choice,
+     .offset = CACHE_FIELD(save)},
+    {.name = "sharing",
+     .value = "private",
+     .fallback = "`private`",
+     .help = "`private`: jobs with the same key run at the same time, each with its own copy",
+     .forms = FORM_ONE,
+     .type = TYPE_CHOICE,
+     .choices = choices_cache_sharing,
+     .set = key_set_choice,
+     .offset = CACHE_FIELD(sharing)});
+
 static const struct choice choices_secret_as[] = {
     [JOBS_SECRET_ENV] = {"env", true}, [JOBS_SECRET_FILE] = {"file", true}, {0}};
 

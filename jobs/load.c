@@ -95,6 +95,7 @@ static void read_jobs(struct loader *l, const struct draft *defaults, const stru
                                                   .own_needs = d.own_needs,
                                                   .own_from = d.own_from,
                                                   .own_inputs = d.own_inputs,
+                                                  .own_cache = d.own_cache,
                                                   .lost = v->lost};
         plan->jobs[plan->n_jobs++] = d.job;
     }
@@ -132,7 +133,7 @@ static void read_file(struct loader *l, const struct node *root)
     draft_init(&defaults, l->plan->arena);
     if (nodes.defaults != NULL) {
         draft_read(l, &defaults, nodes.defaults);
-        defaults.own_needs = defaults.own_from = defaults.own_inputs = false;
+        defaults.own_needs = defaults.own_from = defaults.own_inputs = defaults.own_cache = false;
         if (defaults.inputs != NULL)
             inputs_read(l, &defaults);
     }

@@ -85,19 +85,20 @@ struct draft {
     const struct node *inputs;
     const struct node *secrets;
     const struct node *services;
+    const struct node *cache;
     const struct node *needs;
     const struct node *from;
     const struct node *bridge; /* its name */
     bool has_hostname;
-    bool own_needs, own_from, own_inputs; /* not taken over from `defaults` */
-    const struct node *of_matrix;         /* its own key that goes with `matrix` only */
+    bool own_needs, own_from, own_inputs, own_cache; /* not taken over from `defaults` */
+    const struct node *of_matrix;                    /* its own key that goes with `matrix` only */
     struct jobs_expect expect;
 };
 
 /* What of a job's draft is asked for once all jobs are read. */
 struct job_refs {
     const struct node *name, *needs, *from, *bridge;
-    bool has_hostname, own_needs, own_from, own_inputs;
+    bool has_hostname, own_needs, own_from, own_inputs, own_cache;
     bool lost; /* what the job says is not all known, so that it may have had instances */
 };
 
@@ -175,8 +176,8 @@ struct key_table {
 };
 extern const struct key_table keys_file, keys_included, keys_root, keys_job, keys_limits, keys_step,
     keys_expect, keys_input, keys_secret, keys_artifacts, keys_tests, keys_coverage, keys_io,
-    keys_seccomp, keys_network, keys_after, keys_need, keys_allowed, keys_matrix, keys_axis,
-    keys_service, keys_ready;
+    keys_seccomp, keys_network, keys_after, keys_cache, keys_need, keys_allowed, keys_matrix,
+    keys_axis, keys_service, keys_ready;
 /* Of the configuration file: no part of the job file. */
 extern const struct key_table keys_settings, keys_settings_cache;
 /* Every table of the job file, NULL-terminated: for the documentation and the tests. */
@@ -305,6 +306,8 @@ key_set_fn key_set_secrets, key_set_secret_name, key_set_secret_file;
 /* of a service: service.c */
 key_set_fn key_set_of_service, key_set_aliases, key_set_ready, key_set_ready_tcp, key_set_ready_log,
     key_set_ready_exec, key_set_ready_http, key_set_ready_port;
+/* of a cache: job_caches.c */
+key_set_fn key_set_cache, key_set_cache_key, key_set_cache_paths, key_set_cache_restore;
 /* of an input: input.c */
 key_set_fn key_set_input_from, key_set_untrusted;
 /* of expect: step.c */
@@ -339,6 +342,11 @@ void templates_check(struct loader *l, const struct node *templates);
  */
 void draft_finish(struct loader *l, struct draft *d, const struct draft *defaults);
 void inputs_read(struct loader *l, struct draft *d);
+/* Whether a path is the sandbox's to fill: the kernel's own file systems and the devices are. */
+bool input_belongs_to_sandbox(const char *path);
+/* Reads `cache`, whose paths become further inputs. Called when the others are known. job_caches.c
+ */
+void caches_read(struct loader *l, struct draft *d);
 /* Checks that nothing else gives the job what is a secret of it. */
 void secrets_check(struct loader *l, const struct draft *d);
 /* Reads a job's services, those that `defaults` has for every job first. service.c */

@@ -10,6 +10,7 @@
 #include "harness/attempt/attempt_end.h"
 #include "harness/attempt/attempt_events.h"
 #include "harness/attempt/attempt_limits.h"
+#include "harness/attempt/caches.h"
 #include "harness/attempt/keep_failed.h"
 #include "harness/attempt/launch.h"
 #include "harness/attempt/ready_exec.h"
@@ -178,12 +179,15 @@ static int attempt_launch(struct attempt *a, struct cupel_error *err)
     bool hold = a->services != NULL;
 
     if (a->paired)
-        return launch_instance(a->ctx, a->instance, &session, hold, &a->cgroup, &a->sandbox, err);
+        return launch_instance(a->ctx, a->instance, &session, hold, &a->caches, &a->cgroup,
+                               &a->sandbox, err);
     find_streams(a);
     if (!a->forwards)
-        return launch_instance(a->ctx, a->instance, NULL, hold, &a->cgroup, &a->sandbox, err);
+        return launch_instance(a->ctx, a->instance, NULL, hold, &a->caches, &a->cgroup, &a->sandbox,
+                               err);
     session = caller_streams(a);
-    return launch_instance(a->ctx, a->instance, &session, hold, &a->cgroup, &a->sandbox, err);
+    return launch_instance(a->ctx, a->instance, &session, hold, &a->caches, &a->cgroup, &a->sandbox,
+                           err);
 }
 
 /* Takes what is prepared, or starts from the beginning. */
@@ -191,7 +195,9 @@ static int attempt_start(struct attempt *a, struct attempt_ahead *ahead, struct 
 {
     int r = 0;
 
-    if (a->paired && ahead != NULL && ahead->instance != NULL)
+    /* one that was prepared before another job saved what this one wants is begun anew */
+    if (ahead != NULL && ahead->instance != NULL &&
+        (a->paired || !caches_are_current(ahead->caches)))
         attempt_drop(a->ctx, ahead);
     if (ahead == NULL || ahead->instance == NULL)
         return attempt_launch(a, err);
@@ -207,6 +213,7 @@ static int attempt_start(struct attempt *a, struct attempt_ahead *ahead, struct 
     if (r < 0)
         return r;
     a->cgroup = ahead->cgroup;
+    a->caches = ahead->caches;
     a->sandbox = ahead->sandbox;
     *ahead = (struct attempt_ahead){.instance = NULL};
     return 0;
@@ -262,11 +269,14 @@ void attempt_take_down(struct attempt_context *ctx, struct attempt_leftover *lef
         sandbox_continue(&leftover->sandbox);
     if (leftover->cgroup != NULL && cgroup_job_destroy(leftover->cgroup, &err) < 0)
         log_warning("%s", err.message);
-    if (!leftover->has_sandbox)
-        return;
-    sandbox_reap(&leftover->sandbox);
-    if (sandbox_finish(ctx->stage, &leftover->sandbox, &err) < 0)
-        log_warning("%s", err.message);
+    if (leftover->has_sandbox) {
+        sandbox_reap(&leftover->sandbox);
+        if (sandbox_finish(ctx->stage, &leftover->sandbox, &err) < 0)
+            log_warning("%s", err.message);
+    }
+    if (!caches_are_needed(leftover->caches)) /* else they are held as long as this slot is there */
+        caches_free(leftover->caches);
+    leftover->caches = NULL;
 }
 
 /* ---- ahead of the order ---- */
@@ -277,7 +287,8 @@ void attempt_prepare(struct attempt_context *ctx, const struct instance *instanc
     struct attempt_ahead ahead = {.instance = instance, .sandbox = SANDBOX_JOB_INIT};
     struct cupel_error ignored;
 
-    if (launch_instance(ctx, instance, NULL, true, &ahead.cgroup, &ahead.sandbox, &ignored) < 0)
+    if (launch_instance(ctx, instance, NULL, true, &ahead.caches, &ahead.cgroup, &ahead.sandbox,
+                        &ignored) < 0)
         attempt_drop(ctx, &ahead);
     else
         cgroup_job_keep_open(ahead.cgroup); /* now: PID 1 is not to inherit that */
@@ -295,8 +306,10 @@ void attempt_listen(struct attempt_context *ctx, struct attempt_ahead *ahead)
 
 void attempt_drop(struct attempt_context *ctx, struct attempt_ahead *ahead)
 {
-    struct attempt_leftover leftover = {
-        .cgroup = ahead->cgroup, .sandbox = ahead->sandbox, .has_sandbox = ahead->sandbox.pid > 0};
+    struct attempt_leftover leftover = {.cgroup = ahead->cgroup,
+                                        .sandbox = ahead->sandbox,
+                                        .has_sandbox = ahead->sandbox.pid > 0,
+                                        .caches = ahead->caches};
 
     if (leftover.has_sandbox)
         sandbox_kill(&leftover.sandbox);
@@ -340,8 +353,8 @@ void attempt_run(struct attempt_context *ctx, const struct instance *instance,
         forward_end(&a.forward);
     services_free(a.services);
     if (a.has_sandbox && ctx->run->keep_failed > 0)
-        keep_failed_store(ctx, instance, &a.sandbox, ret);
-    *ret_leftover = (struct attempt_leftover){a.cgroup, a.sandbox, a.has_sandbox};
+        keep_failed_store(ctx, instance, &a.sandbox, a.caches, ret);
+    *ret_leftover = (struct attempt_leftover){a.cgroup, a.sandbox, a.has_sandbox, a.caches};
     atomic_store_explicit(&ctx->view->started_ns, 0, memory_order_relaxed);
     atomic_store_explicit(&ctx->view->memory_bytes, UINT64_MAX, memory_order_relaxed);
 }

@@ -54,6 +54,7 @@ struct attempt_context {
  * run, none of the job's own has run, and none of its limits and figures counts. */
 struct attempt_ahead {
     const struct instance *instance; /* NULL: none is */
+    struct caches *caches;           /* caches.h; or NULL */
     struct cgroup_job *cgroup;
     struct sandbox_job sandbox;
 };
@@ -75,6 +76,7 @@ struct attempt_leftover {
     struct cgroup_job *cgroup; /* or NULL */
     struct sandbox_job sandbox;
     bool has_sandbox;
+    struct caches *caches; /* or NULL */
 };
 void attempt_run(struct attempt_context *ctx, const struct instance *instance,
                  struct attempt_ahead *ahead, struct attempt_result *ret,

@@ -10,6 +10,7 @@
 #include "harness/attempt/attempt_events.h"
 #include "harness/attempt/attempt_limits.h"
 #include "harness/attempt/billing.h"
+#include "harness/attempt/caches.h"
 #include "harness/attempt/coverage.h"
 #include "harness/attempt/evidence.h"
 #include "harness/attempt/expect.h"
@@ -143,15 +144,24 @@ static void collect_artifacts(struct attempt *a, struct attempt_result *ret)
     }
 }
 
+/* A cache that is not saved is made again by the next run: no job fails for that. Whoever only runs
+ * a command of their own in the job's sandbox (`cupel exec`) leaves nothing in its name. */
+static void save_caches(struct attempt *a, struct attempt_result *ret)
+{
+    if (a->caches != NULL && a->has_sandbox && a->facts->started_ns != 0 && !a->forwards)
+        caches_save(a->caches, a->ctx, &a->sandbox, ret);
+}
+
 /* Takes a snapshot for the jobs that start from this one, which could not run without it. */
 static void take_snapshot(struct attempt *a, struct attempt_result *ret)
 {
+    size_t number = instances_number(a->ctx->run, a->instance);
     struct cupel_error err;
 
     if (!a->instance->is_base || ret->job.verdict != REPORTS_PASSED)
         return;
-    if (sandbox_snapshot(a->ctx->stage, &a->sandbox, instances_number(a->ctx->run, a->instance),
-                         &err) < 0) {
+    if (caches_note(a->caches, number, &err) < 0 ||
+        sandbox_snapshot(a->ctx->stage, &a->sandbox, number, &err) < 0) {
         attempt_fail(a, &err);
         verdict_of_job(a->job, a->facts, &ret->job);
     }
@@ -227,6 +237,7 @@ void attempt_judge(struct attempt *a, struct attempt_result *ret)
     test_results_collect(a, ret);
     coverage_collect(a, ret);
     collect_artifacts(a, ret);
+    save_caches(a, ret);
     take_snapshot(a, ret);
     if (a->sandbox.network_lost)
         strings_add(&ret->notes,

@@ -224,7 +224,7 @@ static bool is_over(const struct attempt *a)
     uint64_t left;
 
     /* what opens the job's root afterwards finds it as it always did: nobody's */
-    if (a->killed || jobs_leaves_files(a->job) || a->instance->is_base ||
+    if (a->killed || jobs_leaves_files(a->job) || a->caches != NULL || a->instance->is_base ||
         a->ctx->run->keep_failed > 0)
         return false;
     /* its PID 1 may have what the other writes to still open */

@@ -18,6 +18,7 @@ struct attempt {
     const struct jobs_job *job;
     struct attempt_facts *facts;
     struct cgroup_job *cgroup;
+    struct caches *caches; /* what it has restored; or NULL */
     struct sandbox_job sandbox;
     struct capture capture;
     struct forward forward; /* in place of logs, where the streams are the caller's */

@@ -67,6 +67,7 @@ int disks_of(const struct instance *instance, int store_dirfd, struct cgroup_lim
     if (r == 0 && instance->plan->roots[job->root].kind == JOBS_ROOT_HOST)
         r = add_path(limits, "the host's root", "/", err);
     for (size_t i = 0; r == 0 && i < job->n_inputs; i++)
-        r = add_path(limits, "the input", job->inputs[i].from, err);
+        if (job->inputs[i].cache == 0) /* which is the store's disk, and that is there */
+            r = add_path(limits, "the input", job->inputs[i].from, err);
     return r;
 }

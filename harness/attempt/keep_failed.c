@@ -7,6 +7,7 @@
 
 #include "harness/attempt/attempt.h"
 #include "harness/attempt/attempt_end.h"
+#include "harness/attempt/caches.h"
 #include "harness/run/keyvalue.h"
 #include "harness/run/manifest.h"
 #include "harness/run/run.h"
@@ -42,14 +43,15 @@ static int claim_number(const struct run *run)
 }
 
 static int write_record(const struct attempt_context *ctx, const struct instance *in,
-                        const struct sandbox_job *sandbox, const struct attempt_result *result,
-                        uint64_t bytes, int dir)
+                        const struct sandbox_job *sandbox, const struct caches *caches,
+                        const struct attempt_result *result, uint64_t bytes, int dir)
 {
     cleanup_strbuf struct strbuf b = {0};
     cleanup_free char *path = manifest_path_of(in->plan);
     cleanup_free char *out = realpath(reports_out_path(ctx->run->out), NULL);
     cleanup_free char *keys = cache_root_keys(&ctx->run->roots[in->root]);
     cleanup_free char *config = cache_config_text(ctx->run->roots[in->root].config);
+    cleanup_free char *below = caches_describe(caches);
     bool host = in->plan->roots[in->job->root].kind == JOBS_ROOT_HOST;
 
     keyvalue_add(&b, "run", ctx->run->id);
@@ -62,6 +64,8 @@ static int write_record(const struct attempt_context *ctx, const struct instance
     keyvalue_add(&b, "root", host ? "" : keys);
     if (config != NULL)
         keyvalue_add(&b, "config", config);
+    if (below != NULL)
+        keyvalue_add(&b, "caches", below);
     keyvalue_add(&b, "dir", sandbox->dir);
     keyvalue_addf(&b, "id-base", "%u", sandbox_stage_id_base(ctx->stage));
     keyvalue_addf(&b, "uid", "%u", sandbox->uid);
@@ -73,12 +77,22 @@ static int write_record(const struct attempt_context *ctx, const struct instance
     return file_write_atomic_at(dir, "record", b.data, b.len, 0600);
 }
 
-static int keep_failed_fill(struct attempt_context *ctx, const struct instance *in,
-                            const struct sandbox_job *sandbox, const struct attempt_result *result,
-                            int dir, struct cupel_error *err)
+/* The layers that it lies over: nobody removes them. */
+static void list_layers(const struct attempt_context *ctx, const struct instance *in,
+                        const struct caches *caches, struct strbuf *keys)
 {
-    cleanup_free char *keys = cache_root_keys(&ctx->run->roots[in->root]);
-    bool host = in->plan->roots[in->job->root].kind == JOBS_ROOT_HOST;
+    cleanup_free char *root = cache_root_keys(&ctx->run->roots[in->root]);
+
+    if (in->plan->roots[in->job->root].kind != JOBS_ROOT_HOST)
+        strbuf_adds(keys, root);
+    caches_add_keys(caches, keys);
+}
+
+static int keep_failed_fill(struct attempt_context *ctx, const struct instance *in,
+                            const struct sandbox_job *sandbox, const struct caches *caches,
+                            const struct attempt_result *result, int dir, struct cupel_error *err)
+{
+    cleanup_strbuf struct strbuf keys = {0};
     const struct sandbox_keeping keeping = {
         .dirfd = dir, .name = "disk", .stopped = attempt_is_stopped, .data = ctx};
     uint64_t bytes = 0;
@@ -88,17 +102,18 @@ static int keep_failed_fill(struct attempt_context *ctx, const struct instance *
     if (r < 0)
         return r;
     manifest_text_name(in->plan_index, text);
-    r = host ? 0 : file_write_atomic_at(dir, CACHE_KEPT_LAYERS, keys, strlen(keys), 0600);
+    list_layers(ctx, in, caches, &keys);
+    r = keys.len == 0 ? 0 : file_write_atomic_at(dir, CACHE_KEPT_LAYERS, keys.data, keys.len, 0600);
     if (r == 0)
         r = linkat(ctx->run->dirfd, text, dir, "file", 0) < 0
                 ? -errno
-                : write_record(ctx, in, sandbox, result, bytes, dir);
+                : write_record(ctx, in, sandbox, caches, result, bytes, dir);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write down what it was")
                  : 0;
 }
 
 static int keep_failed_make_entry(struct attempt_context *ctx, const struct instance *in,
-                                  const struct sandbox_job *sandbox,
+                                  const struct sandbox_job *sandbox, const struct caches *caches,
                                   const struct attempt_result *result, int number,
                                   struct cupel_error *err)
 {
@@ -114,7 +129,7 @@ static int keep_failed_make_entry(struct attempt_context *ctx, const struct inst
                                "cannot make a place for it");
     dir = openat(run->dirfd, aside, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     r = dir < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open the place for it")
-                : keep_failed_fill(ctx, in, sandbox, result, dir, err);
+                : keep_failed_fill(ctx, in, sandbox, caches, result, dir, err);
     if (r == 0 && renameat(run->dirfd, aside, place, entry) < 0)
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot put it into its place");
     if (r < 0)
@@ -123,7 +138,8 @@ static int keep_failed_make_entry(struct attempt_context *ctx, const struct inst
 }
 
 void keep_failed_store(struct attempt_context *ctx, const struct instance *instance,
-                       const struct sandbox_job *sandbox, struct attempt_result *result)
+                       const struct sandbox_job *sandbox, const struct caches *caches,
+                       struct attempt_result *result)
 {
     struct cupel_error err;
     int number, r;
@@ -144,7 +160,7 @@ void keep_failed_store(struct attempt_context *ctx, const struct instance *insta
         return;
     }
     r = number < 0 ? cupel_error_set(&err, CUPEL_ERROR_HARNESS, number, "cannot count it")
-                   : keep_failed_make_entry(ctx, instance, sandbox, result, number, &err);
+                   : keep_failed_make_entry(ctx, instance, sandbox, caches, result, number, &err);
     if (r < 0)
         strings_add(&result->notes, xasprintf("not kept: %s", err.message));
     else

@@ -7,8 +7,10 @@
 /* In the slot: keeps what the attempt left, if it failed; says so in the result, or in a note why
  * not. */
 struct attempt_context;
+struct caches;
 struct attempt_result;
 struct instance;
 struct sandbox_job;
 void keep_failed_store(struct attempt_context *ctx, const struct instance *instance,
-                       const struct sandbox_job *sandbox, struct attempt_result *result);
+                       const struct sandbox_job *sandbox, const struct caches *caches,
+                       struct attempt_result *result);

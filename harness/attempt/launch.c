@@ -97,8 +97,8 @@ static size_t secret_files(const struct run *run, const struct instance *instanc
 
 static int start_sandbox(struct attempt_context *ctx, const struct instance *instance,
                          const struct launch_session *session, bool hold,
-                         const struct cgroup_job *cgroup, struct sandbox_job *ret_sandbox,
-                         struct cupel_error *err)
+                         const struct caches *caches, const struct cgroup_job *cgroup,
+                         struct sandbox_job *ret_sandbox, struct cupel_error *err)
 {
     const struct jobs_job *job = instance->job;
     const struct cache_root *root = &ctx->run->roots[instance->root];
@@ -120,6 +120,7 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         .masked = instance->plan->roots[job->root].kind == JOBS_ROOT_HOST,
         .below = below,
         .below_ids = below_ids,
+        .cached = caches_trees(caches),
         .env = env,
         .secrets = secrets,
         .n_secrets = secret_files(ctx->run, instance, secrets),
@@ -225,8 +226,9 @@ int launch_words(struct attempt_context *ctx, const struct instance *instance,
 }
 
 int launch_instance(struct attempt_context *ctx, const struct instance *instance,
-                    const struct launch_session *session, bool hold, struct cgroup_job **ret_cgroup,
-                    struct sandbox_job *ret_sandbox, struct cupel_error *err)
+                    const struct launch_session *session, bool hold, struct caches **ret_caches,
+                    struct cgroup_job **ret_cgroup, struct sandbox_job *ret_sandbox,
+                    struct cupel_error *err)
 {
     struct cgroup_limits limits = group_limits(ctx->run, instance);
     char name[48];
@@ -242,5 +244,8 @@ int launch_instance(struct attempt_context *ctx, const struct instance *instance
     if (r < 0)
         return r;
     cgroup_around_watch(ctx->around, *ret_cgroup);
-    return start_sandbox(ctx, instance, session, hold, *ret_cgroup, ret_sandbox, err);
+    r = caches_restore(ctx->run, instance, session != NULL ? session->kept : NULL, ret_caches, err);
+    return r < 0 ? r
+                 : start_sandbox(ctx, instance, session, hold, *ret_caches, *ret_cgroup,
+                                 ret_sandbox, err);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "harness/attempt/attempt.h"
+#include "harness/attempt/caches.h"
 #include "harness/run/run.h"
 
 /* What a session in a job's sandbox has otherwise than the job; NULL: nothing. */
@@ -14,12 +15,13 @@ struct launch_session {
 };
 
 /* Makes the job's cgroup with its limits and starts its sandbox, whose command waits for sandbox_go
- * with `hold`. When that fails, *ret_cgroup may
- * be there all the same (else it is untouched), to be destroyed by the caller; of the sandbox
- * nothing is left. */
+ * with `hold`. When that fails, *ret_cgroup and
+ * *ret_caches may be there all the same (else they are untouched), to be destroyed by the caller;
+ * of the sandbox nothing is left. */
 int launch_instance(struct attempt_context *ctx, const struct instance *instance,
-                    const struct launch_session *session, bool hold, struct cgroup_job **ret_cgroup,
-                    struct sandbox_job *ret_sandbox, struct cupel_error *err);
+                    const struct launch_session *session, bool hold, struct caches **ret_caches,
+                    struct cgroup_job **ret_cgroup, struct sandbox_job *ret_sandbox,
+                    struct cupel_error *err);
 /* Gives a sandbox that was held for a job of the same shape (shape.h) the limits of this one, as
  * far as they are not in the process. -EBUSY, -EAGAIN: they cannot be changed any more or not now,
  * and one that begins with them is needed. Where it fails, the sandbox is of no use to anybody. */

@@ -37,8 +37,12 @@ static int open_kept(int store, const struct kept *k, struct session_options *o,
                      struct cupel_error *err)
 {
     cleanup_close int image = kept_open(store, k, "disk");
-    const struct sandbox_kept kept = {
-        .image = image, .dir = k->dir, .id_base = k->id_base, .uid = k->uid, .gid = k->gid};
+    const struct sandbox_kept kept = {.image = image,
+                                      .dir = k->dir,
+                                      .id_base = k->id_base,
+                                      .uid = k->uid,
+                                      .gid = k->gid,
+                                      .caches = k->caches};
     struct jobs_plan *plan = NULL;
     struct jobs_job *job = NULL;
     int r = image < 0

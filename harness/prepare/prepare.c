@@ -285,6 +285,7 @@ static int step_store(struct preparation *s)
         return r;
     p->run.dirfd = rundir_fd(p->dir);
     p->run.id = rundir_id(p->dir);
+    p->run.cache = p->cache;
     p->run.store_dirfd = cache_dirfd(p->cache);
     p->run.templates = sandbox_templates_open(p->run.store_dirfd);
     return 0;

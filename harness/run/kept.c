@@ -25,6 +25,7 @@ static const struct {
     {"out", offsetof(struct kept, out)},           {"verdict", offsetof(struct kept, verdict)},
     {"evidence", offsetof(struct kept, evidence)}, {"root", offsetof(struct kept, root)},
     {"dir", offsetof(struct kept, dir)},           {"config", offsetof(struct kept, config)},
+    {"caches", offsetof(struct kept, caches)},
 };
 
 static char **kept_text_of(struct kept *k, size_t i)

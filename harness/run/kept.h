@@ -18,6 +18,7 @@ struct kept {
     char *verdict, *evidence;
     char *root;   /* its keys in the cache; "" for the host's */
     char *config; /* what the root's image said of its processes, or NULL */
+    char *caches; /* what lay below its inputs (sandbox_kept), or NULL */
     char *dir;    /* of the job on its disk */
     uint32_t id_base;
     uint32_t uid, gid; /* of its commands, in the job */

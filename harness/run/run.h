@@ -115,6 +115,7 @@ struct run {
     unsigned cpus;
     uint64_t sample_ns; /* between two points of a timeline; 0: none is wanted */
     struct sandbox_privilege privilege;
+    struct cache *cache;     /* borrowed; for caches of jobs, without a watcher in a slot */
     int store_dirfd;         /* borrowed */
     const char *id;          /* of the run */
     unsigned keep_failed;    /* of how many failed attempts what they left is kept */

@@ -202,10 +202,11 @@ void sandbox_user_names(const int *layers, size_t n_layers, const char *spec, si
 
 /* What a kept job wrote (sandbox_keep), to lie under a session as its top lower layer. */
 struct sandbox_kept {
-    int image;         /* readable */
-    const char *dir;   /* sandbox_job.dir of that job */
-    uint32_t id_base;  /* of its stage */
-    uint32_t uid, gid; /* of its commands */
+    int image;          /* readable */
+    const char *dir;    /* sandbox_job.dir of that job */
+    uint32_t id_base;   /* of its stage */
+    uint32_t uid, gid;  /* of its commands */
+    const char *caches; /* what lay below its inputs, for who starts the sandbox; or NULL */
 };
 
 /* Who the commands of an earlier job were. */
@@ -221,6 +222,12 @@ struct sandbox_secret {
     size_t len;
 };
 
+/* What lies below an input that comes from the store. */
+struct sandbox_cached {
+    int tree;   /* borrowed */
+    bool fresh; /* it is empty: nobody's yet, and so the job's user's */
+};
+
 struct sandbox_request {
     const struct jobs_plan *plan; /* that the job is of */
     const struct jobs_job *job;
@@ -234,6 +241,7 @@ struct sandbox_request {
     /* snapshots between those and the job, top first: as many as job->depth */
     const size_t *below;
     const struct sandbox_ids *below_ids; /* of the jobs that they are of */
+    const struct sandbox_cached *cached; /* by input, of those with `cache`; or NULL */
     /* complete but for HOME, USER and LOGNAME, which come from the root's passwd */
     const char *const *env;
     const char *stdin_data; /* NULL: what is in stdin_file; without that, /dev/null */
@@ -470,6 +478,9 @@ int sandbox_finish(struct sandbox_stage *stage, struct sandbox_job *job, struct 
 /* Where a run's snapshots are: a mount namespace that holds nothing else. They go with its last
  * descriptor and the stages' copies. */
 int sandbox_snapshots_open(int *ret_ns, struct cupel_error *err);
+/* Opens what a reaped job wrote over that input, for reading: a layer with whiteouts. */
+int sandbox_written_open(struct sandbox_stage *stage, const struct sandbox_job *job, size_t input,
+                         int *ret_tree, struct cupel_error *err);
 /* Makes what a reaped job wrote, its inputs' layers included, the run's snapshot of that number:
  * read-only, and nothing is copied. What is left for sandbox_finish is to close fds. */
 int sandbox_snapshot(struct sandbox_stage *stage, struct sandbox_job *job, size_t number,

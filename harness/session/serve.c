@@ -324,7 +324,7 @@ _Noreturn void serve_session(const struct serve_session *s, pid_t front)
         r = run_bases(&ctx, &err);
     if (r == 0) {
         r = launch_instance(&ctx, own, &s->launch, jobs_services_count(own->job) > 0,
-                            &leftover.cgroup, &leftover.sandbox, &err);
+                            &leftover.caches, &leftover.cgroup, &leftover.sandbox, &err);
         leftover.has_sandbox = r == 0;
         if (r == 0)
             r = serve_beside_services(&ctx, s, own, &leftover, &err);

@@ -330,6 +330,44 @@ static void test_inputs_of_defaults(void **state)
     unload(&r);
 }
 
+/* Each path of a cache is an input without a path of the host's, after the others; a job that
+ * starts from another takes it over, unless it has one of its own there. */
+static void test_caches(void **state)
+{
+    struct loaded r = load_good(
+        "cupel: 1\ndefaults: {run: x, cache: {key: all, paths: /c}}\n"
+        "jobs:\n"
+        "  base: {workdir: /w, inputs: [{from: ., to: /in}], cache: [{key: k, paths: [/c, made]},\n"
+        "    {key: l, paths: [/in/x], restore: [l-, m-], policy: pull}]}\n"
+        "  top: {from: base}\n"
+        "  own: {from: base, cache: {key: o, paths: /c, save: always}}\n"
+        "  plain: {}\n");
+    const struct jobs_job *base = &r.plan->jobs[0], *top = &r.plan->jobs[1],
+                          *own = &r.plan->jobs[2], *plain = &r.plan->jobs[3];
+
+    (void)state;
+    assert_int_equal(base->n_caches, 2);
+    assert_string_equal(base->caches[0].paths[1], "/w/made");
+    assert_int_equal(base->caches[0].save, JOBS_CACHE_SUCCESS);
+    assert_int_equal(base->caches[1].save, JOBS_CACHE_NEVER);
+    assert_string_equal(base->caches[1].restore[1], "m-");
+    assert_int_equal(base->n_inputs, 4);
+    assert_int_equal(base->inputs[0].cache, 0);
+    assert_string_equal(base->inputs[2].to, "/w/made");
+    assert_int_equal(base->inputs[2].cache, 1);
+    assert_int_equal(base->inputs[2].cache_path, 1);
+    assert_null(base->inputs[2].from);
+    assert_int_equal(base->inputs[3].cache, 2);
+    assert_int_equal(top->n_inputs, 4);
+    assert_int_equal(top->inputs[1].depth, 0);
+    assert_int_equal(own->n_inputs, 4);
+    assert_int_equal(own->inputs[1].depth, 1);
+    assert_int_equal(own->inputs[1].cache, 1);
+    assert_int_equal(own->inputs[2].depth, 0);
+    assert_string_equal(plain->caches[0].key, "all");
+    unload(&r);
+}
+
 /* Root, order and inputs come from the job below; an own input takes the place of one there, one of
  * the defaults does not. */
 static void test_from(void **state)
@@ -646,6 +684,7 @@ int main(void)
         cmocka_unit_test(test_numbers_and_quotes),
         cmocka_unit_test(test_inputs_of_defaults),
         cmocka_unit_test(test_from),
+        cmocka_unit_test(test_caches),
         cmocka_unit_test(test_derived_roots),
         cmocka_unit_test(test_alternatives_replace),
         cmocka_unit_test(test_alternatives_replace_files),

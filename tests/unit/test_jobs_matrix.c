@@ -373,6 +373,7 @@ static void test_requests_are_not_expanded(void **state)
         "cupel: 1\njobs: {a: {run: x, matrix: {A: [1]}}}\n",
         "cupel: 1\nparams: {A: 1}\njobs: {a: {run: x}}\n",
         "cupel: 1\njobs: {a: {run: x, services: {db: {run: x}}}}\n",
+        "cupel: 1\njobs: {a: {run: x, cache: {key: k, paths: [/c]}}}\n",
     };
     static const char text[] = "cupel: 1\njobs: {a: {run: \"${{ hash('/etc/passwd') }}\"}}\n";
     struct jobs_plan *plan = NULL;

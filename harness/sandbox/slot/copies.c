@@ -84,7 +84,7 @@ static void add_input(struct sum *s, const struct jobs_input *in)
     struct stat st;
     int fd;
 
-    if (in->mode == JOBS_INPUT_RO)
+    if (in->mode == JOBS_INPUT_RO || in->cache > 0)
         return;
     path = file_open_trusted(in->host.path, in->host.trusted, O_PATH);
     if (path < 0 || fstat(path, &st) < 0)

@@ -107,6 +107,32 @@ static int clone_directory(struct sandbox_stage *s, size_t i, int fd, const stru
     return r < 0 ? r : hidden_lay_over_input(s, i, st, to->mount, &to->hides);
 }
 
+/* What an earlier run saved, or nothing yet. */
+static int open_cached(struct sandbox_stage *s, const struct sandbox_request *request, size_t i,
+                       struct init_input *to)
+{
+    static const struct owner_change none;
+    const struct sandbox_cached *from = request->cached != NULL ? &request->cached[i] : NULL;
+    uint32_t uid, gid;
+    struct stat st;
+
+    if (from == NULL || fstat(from->tree, &st) < 0)
+        return from == NULL ? -ENODATA : -errno;
+    *to = (struct init_input){.to = request->job->inputs[i].to,
+                              .mount = -EBADF,
+                              .file = -EBADF,
+                              .mode = st.st_mode & 07777,
+                              .uid = mapped_id(s, st.st_uid),
+                              .gid = mapped_id(s, st.st_gid),
+                              .directory = true,
+                              .cow = true};
+    if (from->fresh && request_user(request, &uid, &gid)) {
+        to->uid = uid;
+        to->gid = gid;
+    }
+    return clone_input(s, from->tree, &none, &to->mount);
+}
+
 static int open_input(struct sandbox_stage *s, const struct sandbox_request *request, size_t i,
                       struct init_input *to, struct cupel_error *err)
 {
@@ -114,8 +140,11 @@ static int open_input(struct sandbox_stage *s, const struct sandbox_request *req
     cleanup_close int fd = -EBADF, directory = -EBADF;
     struct owner_change change;
     struct stat st;
-    int r = host_path_open(&in->host, "input", O_PATH, &fd, err);
+    int r;
 
+    if (in->cache > 0)
+        return open_cached(s, request, i, to);
+    r = host_path_open(&in->host, "input", O_PATH, &fd, err);
     if (r < 0)
         return r;
     if (fstat(fd, &st) < 0)
@@ -218,7 +247,8 @@ int inputs_open(struct sandbox_stage *s, const struct sandbox_request *request, 
             job->depth == job->inputs[i].depth) /* else an earlier job has it */
             r = copy_input(s, request, i, job_dir, err);
         if (r < 0)
-            return input_error(s, r, job->inputs[i].from, err);
+            return input_error(
+                s, r, job->inputs[i].cache > 0 ? job->inputs[i].to : job->inputs[i].from, err);
     }
     r = place_inputs(s, job, job_dir, ctx, &path);
     return r < 0 ? input_error(s, r, path, err) : 0;

@@ -280,6 +280,28 @@ int sandbox_snapshot_open(int ns, size_t number, const struct sandbox_privilege 
     return 0;
 }
 
+int sandbox_written_open(struct sandbox_stage *s, const struct sandbox_job *job, size_t input,
+                         int *ret_tree, struct cupel_error *err)
+{
+    cleanup_close int mount = -EBADF;
+    char name[NAME_SIZE];
+    int fd = -EBADF, r = job->dir[0] == '\0' || s->upper == NULL ? -ENODATA : 0;
+
+    (void)snprintf(name, sizeof(name), "u%zu", input);
+    if (r == 0)
+        r = mount = clone_job_dir(s, job->dir);
+    if (r >= 0)
+        r = map_owners(s->privilege.host, mount, 0, &(struct owner_change){0});
+    if (r == 0) {
+        fd = openat(mount, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        r = fd < 0 ? -errno : 0;
+    }
+    if (r < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read what the job wrote");
+    *ret_tree = fd;
+    return 0;
+}
+
 /* ---- and no more ---- */
 
 static bool detach(const char *path)
