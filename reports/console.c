@@ -198,6 +198,25 @@ static void forget_slow(struct reports_console *c, const char *id)
     *s = c->slow[--c->n_slow];
 }
 
+/* Adds what of its caches the job has found; of several, how many. */
+static void add_caches(struct console_line *l, const struct reports_result *result,
+                       const char **between)
+{
+    cleanup_strbuf struct strbuf one = {0};
+    size_t hits = 0;
+
+    for (size_t i = 0; i < result->n_caches; i++)
+        hits += result->caches[i].hit != REPORTS_HIT_MISS;
+    if (result->n_caches == 1) {
+        model_add_cache(&one, &result->caches[0]);
+        console_add(l, NULL, "%scache: %s", *between, one.data);
+    } else if (result->n_caches > 0) {
+        console_add(l, NULL, "%scaches: %zu of %zu hit", *between, hits, result->n_caches);
+    }
+    if (result->n_caches > 0)
+        *between = "; ";
+}
+
 static void print_status(struct reports_console *c, const struct reports_result *result,
                          const char *label)
 {
@@ -205,6 +224,7 @@ static void print_status(struct reports_console *c, const struct reports_result 
     cleanup_strbuf struct strbuf leaks = {0};
     bool ran =
         result->started.tv_sec != 0 || reports_usage_has(&result->usage, REPORTS_WALL_SECONDS);
+    const char *between = *result->evidence != '\0' ? "; " : ": ";
     char number[MODEL_NUMBER_SIZE];
 
     forget_slow(c, result->id);
@@ -212,13 +232,16 @@ static void print_status(struct reports_console *c, const struct reports_result 
     console_add(&l, "1", "%s", result->id);
     if (*result->evidence != '\0')
         console_add(&l, NULL, ": %s", result->evidence);
-    if (result->has_coverage)
-        console_add(&l, NULL, "%scoverage %s %%", *result->evidence != '\0' ? "; " : ": ",
+    if (result->has_coverage) {
+        console_add(&l, NULL, "%scoverage %s %%", between,
                     model_number(result->coverage_milli, 1000, number));
+        between = "; ";
+    }
+    add_caches(&l, result, &between);
     if (model_is_allowed(result))
         console_add(&l, WARNING_STYLE, " (allowed to fail)");
     if (model_leaks(result, &leaks))
-        console_add(&l, NULL, "%s%s", *result->evidence != '\0' ? "; " : ": ", leaks.data);
+        console_add(&l, NULL, "%s%s", between, leaks.data);
     console_print(c, &l);
     console_flush(c, false);
 }

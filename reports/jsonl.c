@@ -276,6 +276,28 @@ static void put_tests(json_t *object, const struct reports_tests *t, bool with_c
     jsonl_put(object, "tests", o);
 }
 
+static void put_caches(json_t *object, const struct reports_result *result)
+{
+    json_t *list;
+
+    if (result->n_caches == 0)
+        return;
+    list = checked(json_array());
+    for (size_t i = 0; i < result->n_caches; i++) {
+        const struct reports_cache *c = &result->caches[i];
+        json_t *o = checked(json_object());
+
+        put_text(o, "key", c->key);
+        put_text(o, "hit", reports_hit_name(c->hit));
+        put_text(o, "restored", c->restored);
+        if (c->saved)
+            jsonl_put(o, "saved", json_true());
+        if (json_array_append_new(list, o) < 0)
+            (void)checked(NULL);
+    }
+    jsonl_put(object, "caches", list);
+}
+
 /* All that is known of an attempt that was not the last. Its artifacts gave way to those of the
  * next. */
 static void put_previous(json_t *object, const struct reports_result *result)
@@ -295,6 +317,7 @@ static void put_previous(json_t *object, const struct reports_result *result)
         put_started(o, &p->started);
         put_usage(o, &p->usage);
         put_list(o, "notes", p->notes);
+        put_caches(o, p);
         put_tests(o, p->tests, false);
         put_leaks(o, p);
         put_timeline(o, &p->timeline);
@@ -333,6 +356,7 @@ static json_t *job_object(const struct reports_result *result)
     put_list(o, "artifacts", result->artifacts);
     if (result->artifacts_left_out > 0)
         jsonl_put(o, "artifacts_left_out", json_integer((json_int_t)result->artifacts_left_out));
+    put_caches(o, result);
     put_tests(o, result->tests, true);
     if (result->has_coverage)
         jsonl_put(o, "coverage_percent", number(result->coverage_milli, 1000));

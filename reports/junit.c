@@ -135,6 +135,17 @@ static void property_list(struct junit_writer *w, const char *name, const char *
     property(w, "", name, b.data);
 }
 
+static void property_caches(struct junit_writer *w, const struct reports_result *result)
+{
+    cleanup_strbuf struct strbuf b = {0};
+
+    for (size_t i = 0; i < result->n_caches; i++) {
+        strbuf_addf(&b, "%s%s: ", i > 0 ? "\n" : "", result->caches[i].key);
+        model_add_cache(&b, &result->caches[i]);
+    }
+    property(w, "", "caches", b.data);
+}
+
 /* One attempt a line; a line break in the evidence would look like another. */
 static void add_previous(struct strbuf *b, const struct reports_result *result)
 {
@@ -210,6 +221,7 @@ static void write_properties(struct junit_writer *w, const struct reports_result
     property_list(w, "artifacts", result->artifacts);
     if (result->artifacts_left_out > 0)
         property_number(w, "", "artifacts_left_out", result->artifacts_left_out, 1);
+    property_caches(w, result);
     junit_tests_properties(w, result);
     if (result->has_coverage)
         property_number(w, "", "coverage_percent", result->coverage_milli, 1000);

@@ -197,3 +197,19 @@ bool model_leaks(const struct reports_result *result, struct strbuf *out)
                            REPORTS_LEAKS_SHOWN, out);
     return strstr(result->evidence, out->data) == NULL;
 }
+
+const char *reports_hit_name(enum reports_hit hit)
+{
+    static const char *const names[REPORTS_HIT_COUNT] = {[REPORTS_HIT_MISS] = "miss",
+                                                         [REPORTS_HIT_PARTIAL] = "partial",
+                                                         [REPORTS_HIT_EXACT] = "exact"};
+
+    return (unsigned)hit < REPORTS_HIT_COUNT ? names[hit] : names[REPORTS_HIT_MISS];
+}
+
+void model_add_cache(struct strbuf *b, const struct reports_cache *cache)
+{
+    strbuf_addf(b, "%s%s%s%s%s", reports_hit_name(cache->hit), cache->restored != NULL ? " (" : "",
+                cache->restored != NULL ? cache->restored : "", cache->restored != NULL ? ")" : "",
+                cache->saved ? ", saved" : "");
+}

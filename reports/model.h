@@ -38,5 +38,7 @@ enum junit_outcome model_junit(const struct reports_result *result, enum reports
 /* Whether there are leaks of which the evidence does not speak (`leaks: fail` makes them the
  * evidence); with them. */
 bool model_leaks(const struct reports_result *result, struct strbuf *out);
+/* Appends what became of a cache, for people: "partial (pip-1), saved". */
+void model_add_cache(struct strbuf *b, const struct reports_cache *cache);
 /* The first case that explains the job's verdict (neither passed nor skipped), or NULL. */
 const struct reports_case *model_guilty_case(const struct reports_result *result);

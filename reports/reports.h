@@ -91,6 +91,21 @@ struct reports_limit {
     const char *text;
 };
 
+/* What a job found of one of its caches, and whether it has left it to later ones. */
+enum reports_hit {
+    REPORTS_HIT_MISS,    /* nothing */
+    REPORTS_HIT_PARTIAL, /* what was saved under another key */
+    REPORTS_HIT_EXACT,   /* what was saved under its own */
+    REPORTS_HIT_COUNT,
+};
+const char *reports_hit_name(enum reports_hit hit);
+struct reports_cache {
+    const char *key;
+    enum reports_hit hit;
+    const char *restored; /* of a partial hit: that key; else NULL */
+    bool saved;
+};
+
 #define REPORTS_EVIDENCE_SIZE 768
 
 /* A test case: the whole job, or one step of it. */
@@ -184,8 +199,10 @@ struct reports_result {
     bool has_coverage;
     uint32_t coverage_milli;     /* thousandths of a percent, by the job's own word */
     struct reports_tests *tests; /* that the job itself has reported; NULL: it was to report none */
-    const char **tags;           /* NULL-terminated or NULL */
-    const char **unenforced;     /* limits that --best-effort let go, NULL-terminated or NULL */
+    struct reports_cache *caches;
+    size_t n_caches;
+    const char **tags;       /* NULL-terminated or NULL */
+    const char **unenforced; /* limits that --best-effort let go, NULL-terminated or NULL */
     /* further remarks ("artifact /work/x matched nothing"), NULL-terminated or NULL */
     const char **notes;
     const char **artifacts;    /* paths below the out directory, NULL-terminated or NULL */

@@ -217,6 +217,7 @@ struct cache_saved {
     int pin;
     char layer[CACHE_KEY_LEN + 1]; /* "": there is none */
     bool exact;                    /* it has the very key */
+    char *key; /* under which it was saved (malloc'ed); NULL of one that is opened again */
 };
 #define CACHE_SAVED_NONE                                                                           \
     {                                                                                              \

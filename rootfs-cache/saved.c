@@ -126,6 +126,7 @@ void cache_saved_close(struct cache_saved *saved)
 {
     base_closep(&saved->tree);
     base_closep(&saved->pin);
+    free(saved->key);
     *saved = (struct cache_saved)CACHE_SAVED_NONE;
 }
 
@@ -145,6 +146,7 @@ struct newest {
     char before_layer[CACHE_KEY_LEN + 1];
     struct timespec at;
     char layer[CACHE_KEY_LEN + 1];
+    char *key; /* malloc'ed */
 };
 
 static int compare_age(const struct timespec *a, const char *a_name, const struct timespec *b,
@@ -175,6 +177,8 @@ static int ask_record(struct cache *cache, const char *name, void *data)
     if (record != NULL && str_eq(text_in(record, "domain"), s->domain) &&
         str_starts(text_in(record, "source"), s->prefix)) {
         s->at = st.st_mtim;
+        free(s->key);
+        s->key = xstrdup(text_in(record, "source"));
         (void)snprintf(s->layer, sizeof(s->layer), "%s", name);
     }
     json_decref(record);
@@ -189,11 +193,14 @@ static int open_newest(struct cache *cache, const char *domain, const char *pref
     for (;;) {
         int r = record_each(cache, STORE_SAVED, ask_record, &s);
 
-        if (r < 0 || s.layer[0] == '\0')
-            return r < 0 ? r : -ENOENT;
-        r = open_saved(cache, s.layer, ret);
-        if (r != -ENOENT)
+        if (r == 0)
+            r = s.layer[0] == '\0' ? -ENOENT : open_saved(cache, s.layer, ret);
+        if (r == 0)
+            ret->key = steal_ptr(s.key);
+        if (r != -ENOENT || s.layer[0] == '\0') {
+            free(s.key);
             return r;
+        }
         s.before = s.at; /* it was removed meanwhile: the next one */
         memcpy(s.before_layer, s.layer, sizeof(s.layer));
         s.layer[0] = '\0';
@@ -212,8 +219,10 @@ int cache_saved_open(struct cache *cache, const struct cache_saved_of *of, const
     if (r == 0)
         r = open_saved(cache, layer, &saved);
     saved.exact = r == 0;
-    if (saved.exact) /* else it is not found by a beginning; on a read-only disk it just is not */
+    if (saved.exact) { /* else it is not found by a beginning; on a read-only disk it just is not */
         (void)complete(cache, of, domain, key, layer);
+        saved.key = xstrdup(key);
+    }
     for (size_t i = 0; r == -ENOENT && restore != NULL && restore[i] != NULL; i++)
         r = open_newest(cache, domain, restore[i], &saved);
     if (r < 0 && r != -ENOENT)

@@ -371,4 +371,7 @@ void attempt_result_free(struct attempt_result *r)
         free((char *)(uintptr_t)r->tests->data);
     free(r->tests);
     strings_free(&r->notes);
+    for (size_t i = 0; i < r->n_caches; i++)
+        free((char *)(uintptr_t)r->caches[i].restored);
+    free(r->caches);
 }

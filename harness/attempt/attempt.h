@@ -13,6 +13,8 @@ struct attempt_result {
     struct judgement job;
     struct judgement *steps;
     struct strings artifacts, notes;
+    struct reports_cache *caches; /* without keys; what was restored is malloc'ed */
+    size_t n_caches;
     bool has_coverage;
     uint32_t coverage_milli;     /* thousandths of a percent */
     struct reports_tests *tests; /* that the job has reported; NULL: it was to report none */

@@ -373,13 +373,32 @@ static int save(const struct caches *c, size_t number, struct attempt_context *c
     return r;
 }
 
+/* Tells what the job has found of each. */
+static void caches_tell(const struct caches *c, struct attempt_result *result)
+{
+    result->n_caches = c->n_saved;
+    result->caches = xcalloc(c->n_saved + 1, sizeof(*result->caches));
+    for (size_t i = 0; i < c->n_saved; i++) {
+        const struct cache_saved *saved = &c->saved[i];
+        bool partial = saved->key != NULL && !saved->exact;
+
+        result->caches[i] =
+            (struct reports_cache){.hit = saved->exact ? REPORTS_HIT_EXACT
+                                          : partial    ? REPORTS_HIT_PARTIAL
+                                                       : REPORTS_HIT_MISS,
+                                   .restored = partial ? xstrdup(saved->key) : NULL};
+    }
+}
+
 void caches_save(const struct caches *c, struct attempt_context *ctx,
                  const struct sandbox_job *sandbox, struct attempt_result *result)
 {
     const struct jobs_job *job = c->instance->job;
 
+    caches_tell(c, result);
     for (size_t i = 0; i < job->n_caches; i++) {
         struct cupel_error err;
+        int r;
 
         if (!is_to_be_saved(&job->caches[i], result->job.verdict) || c->saved[i].exact ||
             !is_whole(job, i))
@@ -390,8 +409,10 @@ void caches_save(const struct caches *c, struct attempt_context *ctx,
                 xasprintf("the cache '%s' is not saved: the job, or what it stands on or runs "
                           "beside, has an untrusted input",
                           job->caches[i].key));
-        else if (save(c, i, ctx, sandbox, &err) < 0)
+        else if ((r = save(c, i, ctx, sandbox, &err)) < 0)
             strings_add(&result->notes, xasprintf("the cache '%s' is not saved: %s",
                                                   job->caches[i].key, err.message));
+        else
+            result->caches[i].saved = r == 0; /* else somebody else was first */
     }
 }

@@ -22,8 +22,8 @@ void caches_add_keys(const struct caches *c, struct strbuf *keys);
  * needed until the run's end. */
 int caches_note(struct caches *c, size_t number, struct cupel_error *err);
 bool caches_are_needed(const struct caches *c);
-/* Saves what is to be saved of a job that has been judged and reaped. What comes to nothing is a
- * note. */
+/* Saves what is to be saved of a job that has been judged and reaped, and tells in its result what
+ * became of each. What comes to nothing is a note. */
 void caches_save(const struct caches *c, struct attempt_context *ctx,
                  const struct sandbox_job *sandbox, struct attempt_result *result);
 void caches_free(struct caches *c);

@@ -63,6 +63,10 @@ static void hide_secrets(const struct run *run, struct arena *arena, struct repo
     r->evidence = hide(run, arena, r->evidence);
     for (size_t i = 0; i < r->n_cases; i++)
         r->cases[i].evidence = hide(run, arena, r->cases[i].evidence);
+    for (size_t i = 0; i < r->n_caches; i++) {
+        r->caches[i].key = hide(run, arena, r->caches[i].key);
+        r->caches[i].restored = hide(run, arena, r->caches[i].restored);
+    }
     while (r->tags != NULL && r->tags[n] != NULL)
         n++;
     if (n == 0)
@@ -89,6 +93,10 @@ void results_describe(const struct run *run, const struct instance *in, struct a
         r->cases[i].name = in->job->has_steps ? in->job->steps[i].name : NULL;
         r->cases[i].id = in->step_ids != NULL ? in->step_ids[i] : NULL;
     }
+    if (r->n_caches > in->job->n_caches)
+        r->n_caches = in->job->n_caches;
+    for (size_t i = 0; i < r->n_caches; i++)
+        r->caches[i].key = in->job->caches[i].key;
     if (run->redact != NULL)
         hide_secrets(run, arena, r);
 }
@@ -225,6 +233,22 @@ static const struct reports_leak *keep_leaks(struct arena *arena, const struct r
     return copy;
 }
 
+/* The keys too: of a run with secrets they are the result's own (hide_secrets). */
+static struct reports_cache *keep_caches(struct arena *arena, const struct reports_result *r)
+{
+    struct reports_cache *copy;
+
+    if (r->n_caches == 0)
+        return NULL;
+    copy = arena_alloc(arena, r->n_caches * sizeof(*copy));
+    memcpy(copy, r->caches, r->n_caches * sizeof(*copy));
+    for (size_t i = 0; i < r->n_caches; i++) {
+        copy[i].key = keep_text(arena, r->caches[i].key);
+        copy[i].restored = keep_text(arena, r->caches[i].restored);
+    }
+    return copy;
+}
+
 struct reports_result *results_keep(const struct reports_result *r, const struct jobs_job *job,
                                     struct arena *arena, const struct reports_result *like)
 {
@@ -245,6 +269,7 @@ struct reports_result *results_keep(const struct reports_result *r, const struct
     copy->limits = keep_limits(arena, r, like);
     copy->cases = keep_cases(arena, r, copy->evidence);
     copy->leaks = keep_leaks(arena, r);
+    copy->caches = keep_caches(arena, r);
     copy->unenforced = keep_list(arena, r->unenforced);
     if (r->tests != NULL) {
         copy->tests = arena_alloc(arena, sizeof(*copy->tests));

@@ -28,6 +28,7 @@ struct wire_head {
     uint32_t has_near_limit;
     uint32_t has_kept;
     uint32_t has_coverage, coverage_milli;
+    uint32_t n_caches;
     uint32_t has_tests;
     uint32_t tests_files, tests_length;
     uint64_t tests_all[REPORTS_TEST_OUTCOME_COUNT];
@@ -45,6 +46,10 @@ struct wire_case {
     int32_t signal;
     uint64_t wall_ns;
     uint64_t stdout_from, stdout_to, stderr_from, stderr_to;
+};
+
+struct wire_cache {
+    uint32_t hit, saved, has_restored;
 };
 
 /* ---- facts to figures ---- */
@@ -182,6 +187,14 @@ static void add_case(struct strbuf *b, const struct attempt_result *r, size_t i)
     strbuf_add(b, &c, sizeof(c));
 }
 
+static void add_cache(struct strbuf *b, const struct reports_cache *cache)
+{
+    struct wire_cache c = {
+        .hit = cache->hit, .saved = cache->saved, .has_restored = cache->restored != NULL};
+
+    strbuf_add(b, &c, sizeof(c));
+}
+
 static void describe_tests(const struct reports_tests *t, struct wire_head *head)
 {
     if (t == NULL)
@@ -214,6 +227,7 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
         .has_kept = result->kept != NULL,
         .has_coverage = result->has_coverage,
         .coverage_milli = result->coverage_milli,
+        .n_caches = (uint32_t)result->n_caches,
         .started = result->facts.started,
     };
     const struct timeline *t = result->facts.timeline;
@@ -232,6 +246,8 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
         strbuf_add(&b, &result->facts.leaks[i], sizeof(result->facts.leaks[i]));
     if (t != NULL)
         strbuf_add(&b, (const char *)t->points, t->n * sizeof(t->points[0]));
+    for (size_t i = 0; i < result->n_caches; i++)
+        add_cache(&b, &result->caches[i]);
     wire_add_text(&b, result->job.evidence, WIRE_TEXT_MAX);
     if (result->near_limit != NULL)
         wire_add_text(&b, result->near_limit, WIRE_TEXT_MAX);
@@ -239,6 +255,9 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
         wire_add_text(&b, result->kept, WIRE_TEXT_MAX);
     for (size_t i = 0; i < result->facts.n_steps; i++)
         wire_add_text(&b, result->steps[i].evidence, WIRE_TEXT_MAX);
+    for (size_t i = 0; i < result->n_caches; i++)
+        if (result->caches[i].restored != NULL)
+            wire_add_text(&b, result->caches[i].restored, WIRE_TEXT_MAX);
     add_notes(&b, &result->notes);
     for (size_t i = 0; i < head.n_artifacts; i++)
         wire_add_text(&b, result->artifacts.items[i], artifacts_listed_bytes());
@@ -416,12 +435,34 @@ static void take_cases(struct wire_result *r, struct parcel *p, const struct wir
     }
 }
 
+/* Takes what became of caches, without the keys that were restored: texts come later. */
+static void take_caches(struct wire_result *r, struct parcel *p, size_t n)
+{
+    const char *data = take_structs(p, n, sizeof(struct wire_cache));
+
+    if (data == NULL || n == 0)
+        return;
+    r->result.caches = arena_alloc(r->arena, n * sizeof(*r->result.caches));
+    r->result.n_caches = n;
+    for (size_t i = 0; i < n; i++) {
+        struct wire_cache c;
+
+        memcpy(&c, data + i * sizeof(c), sizeof(c));
+        p->bad |= c.hit >= REPORTS_HIT_COUNT;
+        r->result.caches[i] = (struct reports_cache){.key = "",
+                                                     .hit = (enum reports_hit)c.hit,
+                                                     .saved = c.saved != 0,
+                                                     .restored = c.has_restored != 0 ? "" : NULL};
+    }
+}
+
 static bool is_within_bounds(const struct wire_head *head)
 {
     return head->verdict < REPORTS_VERDICT_COUNT && head->n_cases <= JOBS_STEPS_MAX &&
            head->n_leaks <= WIRE_LEAKS_MAX && head->n_points <= TIMELINE_MAX &&
            head->n_notes <= WIRE_NOTES_MAX && head->n_artifacts <= ARTIFACTS_LISTED_MAX &&
-           head->tests_length <= REPORTS_TESTS_LENGTH_MAX && head->coverage_milli <= 100000;
+           head->tests_length <= REPORTS_TESTS_LENGTH_MAX && head->coverage_milli <= 100000 &&
+           head->n_caches <= JOBS_CACHES_MAX;
 }
 
 static int unpack(struct wire_result *r, const struct wire_head *head, const char *data)
@@ -442,6 +483,7 @@ static int unpack(struct wire_result *r, const struct wire_head *head, const cha
     take_cases(r, &p, head);
     take_leaks(r, &p, head);
     take_points(r, &p, head);
+    take_caches(r, &p, head->n_caches);
     r->result.evidence = take_text(r->arena, &p, WIRE_TEXT_MAX);
     if (head->has_near_limit)
         r->result.near_limit = take_text(r->arena, &p, WIRE_TEXT_MAX);
@@ -449,6 +491,9 @@ static int unpack(struct wire_result *r, const struct wire_head *head, const cha
         r->result.kept = take_text(r->arena, &p, WIRE_TEXT_MAX);
     for (size_t i = 0; i < r->result.n_cases; i++)
         r->result.cases[i].evidence = take_text(r->arena, &p, WIRE_TEXT_MAX);
+    for (size_t i = 0; i < r->result.n_caches; i++)
+        if (r->result.caches[i].restored != NULL)
+            r->result.caches[i].restored = take_text(r->arena, &p, WIRE_TEXT_MAX);
     r->result.notes = wire_take_list(r->arena, &p, head->n_notes, WIRE_NOTE_MAX);
     take_artifacts(r, &p, head->n_artifacts);
     take_tests(r, &p, head);
@@ -459,8 +504,8 @@ static int unpack(struct wire_result *r, const struct wire_head *head, const cha
 #define WIRE_MAX                                                                                   \
     (sizeof(struct wire_head) + JOBS_STEPS_MAX * (sizeof(struct wire_case) + WIRE_TEXT_MAX) +      \
      WIRE_LEAKS_MAX * sizeof(struct leak) + TIMELINE_MAX * sizeof(struct reports_point) +          \
-     3 * WIRE_TEXT_MAX + WIRE_NOTES_MAX * WIRE_NOTE_MAX + artifacts_listed_bytes() +               \
-     REPORTS_TESTS_LENGTH_MAX)
+     JOBS_CACHES_MAX * (sizeof(struct wire_cache) + WIRE_TEXT_MAX) + 3 * WIRE_TEXT_MAX +           \
+     WIRE_NOTES_MAX * WIRE_NOTE_MAX + artifacts_listed_bytes() + REPORTS_TESTS_LENGTH_MAX)
 
 void wire_result_free(struct wire_result *w)
 {

@@ -49,7 +49,10 @@ it "what a job leaves in a cached directory is there for the next run, and once 
 cupel_run use.yaml
 expect_exit 0
 expect_equal "$(log use | tr '\n' ' ')" '/var/kept /work/build '
+expect_result use '.caches == [{"key": "k-one", "hit": "miss", "saved": true}]'
 cupel_run use.yaml
+expect_result use '.caches == [{"key": "k-one", "hit": "exact"}]'
+expect_said ' use: cache: exact$'
 expect_equal "$(log use | tr '\n' ' ')" '/var/kept /var/kept/list /work/build /work/build/sub /work/build/sub/one one '
 cupel_run use.yaml
 expect_equal "$(log use | grep -c '^one$')" 1
@@ -58,6 +61,8 @@ expect_clean
 
 it "another key begins with what was saved last under the beginning of one, and is saved whole"
 cupel_run use.yaml --set K=two --set R=k-
+expect_result use '.caches == [{"key": "k-two", "hit": "partial", "restored": "k-one", "saved": true}]'
+expect grep -qF '<property name="caches" value="k-two: partial (k-one), saved"/>' "$T/out/junit.xml"
 expect_equal "$(log use | grep -c '^one$')" 1
 cupel_run use.yaml --set K=three --set R=k-
 expect_equal "$(log use | grep -v / | tr '\n' ' ')" 'one two '
@@ -119,6 +124,8 @@ file when <<'YAML'
   several: {cache: [{key: a, paths: [/a]}, {key: b, paths: [/b], save: never}], run: touch /a/x /b/x}
 YAML
 cupel_run when.yaml
+expect_result several '[.caches[].hit] == ["miss", "miss"]'
+expect_said ' several: caches: 0 of 2 hit$'
 run_cupel cache list
 expect_equal "$(awk '{print $6}' stdout | sort | tr '\n' ' ')" 'a always limit '
 

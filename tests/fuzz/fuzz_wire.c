@@ -30,6 +30,11 @@ static void make_result(struct attempt_result *r, struct fuzz_input *in)
     r->facts.steps = xcalloc(r->facts.n_steps, sizeof(*r->facts.steps));
     r->steps = xcalloc(r->facts.n_steps, sizeof(*r->steps));
     r->facts.leaks = xcalloc(r->facts.n_leaks, sizeof(*r->facts.leaks));
+    r->n_caches = lists / 64u;
+    r->caches = xcalloc(r->n_caches, sizeof(*r->caches));
+    for (size_t i = 0; i < r->n_caches; i++)
+        r->caches[i] = (struct reports_cache){.hit = (enum reports_hit)i,
+                                              .restored = i == 1 ? xstrdup("key") : NULL};
     for (size_t i = 0; i < lists % 8u; i++)
         strings_add(&r->notes, xasprintf("note %zu", i));
     for (size_t i = 0; i < lists / 8u % 8u; i++)
@@ -109,6 +114,9 @@ static void check(const struct wire_result *w)
         FUZZ_EXPECT(strlen(r->leaks[i].command) <= sizeof(((struct leak *)NULL)->command));
     for (size_t i = 0; i < r->timeline.n; i++)
         (void)*(const volatile uint64_t *)&r->timeline.points[i].at_ns;
+    for (size_t i = 0; i < r->n_caches; i++)
+        FUZZ_EXPECT(r->caches[i].hit < REPORTS_HIT_COUNT &&
+                    (r->caches[i].restored == NULL || strlen(r->caches[i].restored) < MESSAGE_MAX));
     FUZZ_EXPECT(r->n_cases <= JOBS_STEPS_MAX && r->n_leaks <= WIRE_LEAKS_MAX &&
                 r->timeline.n <= TIMELINE_MAX);
     FUZZ_EXPECT(length(r->notes) <= WIRE_NOTES_MAX && length(r->artifacts) <= ARTIFACTS_LISTED_MAX);
@@ -133,6 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(&got);
         if (!damaged)
             FUZZ_EXPECT(got.instance == 3 && got.result.n_cases == sent.facts.n_steps &&
+                        got.result.n_caches == sent.n_caches &&
                         length(got.result.notes) == sent.notes.n &&
                         length(got.result.artifacts) == sent.artifacts.n);
         wire_result_free(&got);

@@ -73,6 +73,29 @@ static void assert_tests(const struct reports_tests *t, const struct attempt_res
     assert_int_equal(reports_tests_next(&cursor, &c), 0);
 }
 
+/* One of each kind. */
+static void add_caches(struct attempt_result *r)
+{
+    r->n_caches = 3;
+    r->caches = xcalloc(r->n_caches, sizeof(*r->caches));
+    r->caches[0].hit = REPORTS_HIT_EXACT;
+    r->caches[1] = (struct reports_cache){
+        .hit = REPORTS_HIT_PARTIAL, .restored = xstrdup("pip-1"), .saved = true};
+    r->caches[2].saved = true;
+}
+
+static void assert_caches(const struct reports_result *r, const struct attempt_result *sent)
+{
+    assert_int_equal(r->n_caches, sent->n_caches);
+    for (size_t i = 0; i < r->n_caches; i++) {
+        assert_int_equal(r->caches[i].hit, sent->caches[i].hit);
+        assert_int_equal(r->caches[i].saved, sent->caches[i].saved);
+        assert_int_equal(r->caches[i].restored != NULL, i == 1);
+    }
+    if (r->n_caches > 1)
+        assert_string_equal(r->caches[1].restored, "pip-1");
+}
+
 /* A result with n steps, notes and artifacts, every value of which can be told from every other. */
 static void make_result(struct attempt_result *r, size_t n_steps, size_t n_lists)
 {
@@ -116,6 +139,8 @@ static void make_result(struct attempt_result *r, size_t n_steps, size_t n_lists
     }
     if (n_lists > 0)
         add_tests(r);
+    if (n_lists > 0)
+        add_caches(r);
     for (size_t i = 0; i < n_lists; i++) {
         strings_add(&r->notes, xasprintf("note %zu", i));
         strings_add(&r->artifacts,
@@ -239,6 +264,7 @@ static void round_trip(size_t n_steps, size_t n_lists)
         assert_list(w.result.notes, &r.notes);
         assert_list(w.result.artifacts, &r.artifacts);
         assert_tests(w.result.tests, &r);
+        assert_caches(&w.result, &r);
         wire_result_free(&w);
     }
     assert_sent_well(pid);
