@@ -256,7 +256,8 @@ int cache_save(struct cache *cache, const struct cache_saved_of *of,
 /* What is saved, the most recently used first. */
 struct cache_saved_entry {
     char layer[CACHE_KEY_LEN + 1];
-    char *key, *paths, *user, *root;
+    char *key, *user, *root;
+    char **paths; /* NULL-terminated */
     uint64_t bytes, entries;
     time_t created, last_used;
     bool in_use;

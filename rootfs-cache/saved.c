@@ -315,20 +315,19 @@ struct saved_list {
     size_t n;
 };
 
-static char *join_paths(const json_t *paths)
+static char **copy_paths(const json_t *paths)
 {
-    struct strbuf b = {0};
+    char **list = xcalloc(json_array_size(paths) + 1, sizeof(*list));
     const json_t *path;
     size_t i;
 
-    strbuf_adds(&b, "");
     json_array_foreach(paths, i, path)
     {
         const char *text = json_string_value(path);
 
-        strbuf_addf(&b, "%s%s", i > 0 ? " " : "", text != NULL ? text : "?");
+        list[i] = xstrdup(text != NULL ? text : "?");
     }
-    return b.data;
+    return list;
 }
 
 static int list_record(struct cache *cache, const char *name, void *data)
@@ -344,7 +343,7 @@ static int list_record(struct cache *cache, const char *name, void *data)
     if (info != NULL) {
         struct cache_saved_entry e = {
             .key = xstrdup(text_in(record, "source")),
-            .paths = join_paths(json_object_get(record, "paths")),
+            .paths = copy_paths(json_object_get(record, "paths")),
             .user = xstrdup(text_in(record, "user")),
             .root = xstrdup(text_in(record, "root")),
             .bytes = (uint64_t)json_integer_value(json_object_get(info, "bytes")),
@@ -393,6 +392,8 @@ void cache_saved_entries_free(struct cache_saved_entry *entries, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         free(entries[i].key);
+        for (char **path = entries[i].paths; *path != NULL; path++)
+            free(*path);
         free(entries[i].paths);
         free(entries[i].user);
         free(entries[i].root);

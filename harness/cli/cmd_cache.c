@@ -3,6 +3,7 @@
 #include "harness/cli/cli.h"
 #include "harness/cli/cmd_rootfs.h"
 
+#include <jansson.h>
 #include <string.h>
 #include <time.h>
 
@@ -13,6 +14,7 @@ struct cache_arguments {
     struct cli_words words;
     struct cache_gc gc;
     uint64_t older_ns;
+    bool json;
 };
 
 static void print_entry(const struct cache_saved_entry *e)
@@ -24,9 +26,39 @@ static void print_entry(const struct cache_saved_entry *e)
         (void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
     (void)printf("%.12s  %10s  %s  ", e->layer, unit_format_size(e->bytes, size), when);
     rootfs_print_plain(e->key);
-    (void)fputs("  ", stdout);
-    rootfs_print_plain(e->paths);
+    (void)fputc(' ', stdout);
+    for (char *const *path = e->paths; *path != NULL; path++) {
+        (void)fputc(' ', stdout);
+        rootfs_print_plain(*path);
+    }
     (void)printf("%s\n", e->in_use ? "  (in use)" : "");
+}
+
+static json_t *object_of(const struct cache_saved_entry *e)
+{
+    json_t *paths = json_array(), *o;
+
+    for (char *const *path = e->paths; *path != NULL; path++)
+        (void)json_array_append_new(paths, json_string(*path));
+    o = json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:b}", "name", e->layer, "paths", paths, "bytes",
+                  (json_int_t)e->bytes, "entries", (json_int_t)e->entries, "created",
+                  (json_int_t)e->created, "last_used", (json_int_t)e->last_used, "in_use",
+                  e->in_use);
+    /* refused, and so absent, where they are not UTF-8 */
+    (void)json_object_set_new(o, "key", json_string(e->key));
+    (void)json_object_set_new(o, "user", json_string(e->user));
+    (void)json_object_set_new(o, "root", json_string(e->root));
+    return o;
+}
+
+static void print_json(const struct cache_saved_entry *entries, size_t n)
+{
+    json_t *all = json_array();
+
+    for (size_t i = 0; i < n; i++)
+        (void)json_array_append_new(all, object_of(&entries[i]));
+    (void)text_put_json(json_dumps(all, JSON_INDENT(2)), stdout);
+    json_decref(all);
 }
 
 static int do_list(struct cache *cache, struct cache_arguments *a, struct cupel_error *err)
@@ -35,10 +67,11 @@ static int do_list(struct cache *cache, struct cache_arguments *a, struct cupel_
     size_t n;
     int r = cache_saved_list(cache, &entries, &n, err);
 
-    (void)a;
     if (r < 0)
         return r;
-    for (size_t i = 0; i < n; i++)
+    if (a->json)
+        print_json(entries, n);
+    for (size_t i = 0; !a->json && i < n; i++)
         print_entry(&entries[i]);
     cache_saved_entries_free(entries, n);
     return 0;
@@ -70,6 +103,10 @@ static int do_gc(struct cache *cache, struct cache_arguments *a, struct cupel_er
     return r;
 }
 
+static const struct cli_option list_options[] = {
+    CLI_OPTION('\0', "json", CLI_FLAG, FIELD(json), NULL, "print a JSON array, for programs"),
+};
+
 static const struct cli_option gc_options[] = {
     CLI_OPTION('\0', "keep", CLI_SIZE, FIELD(gc.keep_bytes), "SIZE",
                "stop when no more than this is left"),
@@ -83,9 +120,11 @@ static const struct cache_action {
     int (*run)(struct cache *cache, struct cache_arguments *a, struct cupel_error *err);
 } actions[] = {
     {{.name = "cache list",
-      .usage = "cache list",
+      .usage = "cache list [--json]",
       .about = "One line for each cache that a job has saved: the beginning of its name in the "
-               "store, its size, when it was last used, its key, and its paths."},
+               "store, its size, when it was last used, its key, and its paths.",
+      .options = list_options,
+      .n_options = ARRAY_SIZE(list_options)},
      "what jobs have saved",
      do_list},
     {{.name = "cache gc",

@@ -88,6 +88,7 @@ _cupel() {
     cache)
         words='--help'
         ((i == COMP_CWORD - 1)) && words+=' list gc remove'
+        [[ ${COMP_WORDS[i + 1]-} == list ]] && words+=' --json'
         [[ ${COMP_WORDS[i + 1]-} == gc ]] && words+=' --keep --older'
         ;;
     esac

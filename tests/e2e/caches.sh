@@ -343,6 +343,9 @@ run_cupel cache list
 expect_exit 0
 expect_stdout '^[0-9a-f]{12}  .* both  /c$'
 name=$(awk '{print $1}' stdout)
+run_cupel cache list --json
+expect_exit 0
+expect_equal "$(jq -c 'map([.key, .paths, .in_use, .entries > 2000, (.name[0:12])])' stdout)" "[[\"both\",[\"/c\"],false,true,\"$name\"]]"
 file hold <<'YAML'
   hold: {cache: {key: both, paths: [/c]}, run: "sleep 1000", limits: {wall: 1000s}}
 YAML
