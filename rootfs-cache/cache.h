@@ -351,6 +351,7 @@ struct cache_gc {
 };
 struct cache_collected {
     size_t removed;
+    size_t lost;          /* records of caches whose layers were gone, which are removed too */
     uint64_t freed, left; /* bytes */
 };
 /* Removes layers, the longest unused first, but none that is in use, of an imported name, or of

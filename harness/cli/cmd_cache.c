@@ -100,6 +100,9 @@ static int do_gc(struct cache *cache, struct cache_arguments *a, struct cupel_er
     if (r == 0)
         (void)printf("%zu cache%s removed, %s\n", done.removed, done.removed == 1 ? "" : "s",
                      unit_format_size(done.freed, size));
+    if (r == 0 && done.lost > 0)
+        (void)printf("%zu record%s of caches that were gone removed\n", done.lost,
+                     done.lost == 1 ? "" : "s");
     return r;
 }
 

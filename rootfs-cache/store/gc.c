@@ -82,6 +82,15 @@ static int gc_add_bytes(struct cache *cache, const char *key, void *data)
     return 0;
 }
 
+static int gc_forget_lost(struct cache *cache, const char *name, void *data)
+{
+    struct gc *g = data;
+    int r = names_forget_lost(cache, name);
+
+    g->done.lost += r > 0;
+    return r < 0 ? r : 0;
+}
+
 int cache_gc(struct cache *cache, const struct cache_gc *want, struct cache_collected *ret,
              struct cupel_error *err)
 {
@@ -99,6 +108,8 @@ int cache_gc(struct cache *cache, const struct cache_gc *want, struct cache_coll
     r = record_each(cache, "layers", gc_add_bytes, &g);
     if (r == 0)
         r = gc_collect(cache, &g, entries, n);
+    if (r == 0)
+        r = record_each(cache, STORE_SAVED, gc_forget_lost, &g);
     cache_entries_free(entries, n);
     g.done.left = g.left;
     *ret = g.done;

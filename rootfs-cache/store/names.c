@@ -5,6 +5,7 @@
 #include "rootfs-cache/confined/config.h"
 #include "rootfs-cache/confined/hash.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #define NAME_MAX_LENGTH 64
@@ -384,6 +385,22 @@ int names_forget(struct cache *cache, const char *place, const char *key)
     int r = record_each(cache, place, remove_record_of, &f);
 
     return r < 0 ? r : store_sync_place(cache, place);
+}
+
+/* Removes a record without a layer. Somebody may save just that anew meanwhile, and take the record
+ * for theirs: that layer is without one then until it is used (saved.c). */
+int names_forget_lost(struct cache *cache, const char *name)
+{
+    cleanup_free char *layer = xasprintf("layers/%s", name),
+                      *path = xasprintf(STORE_SAVED "/%s", name);
+
+    if (faccessat(cache->dir, layer, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return 0;
+    if (errno != ENOENT)
+        return -errno;
+    if (unlinkat(cache->dir, path, 0) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    return 1;
 }
 
 /* Makes those who refer to a layer forget it, before it goes: whenever this is cut short, every

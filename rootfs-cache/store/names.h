@@ -33,6 +33,9 @@ int names_drop_keys(struct cache *cache, const char (*keys)[CACHE_KEY_LEN + 1], 
 int names_remove_layer(struct cache *cache, const char *key);
 /* Removes the records of a place, "names", "images" or "saved", that have the layer. */
 int names_forget(struct cache *cache, const char *place, const char *key);
+/* Removes the record `name` of "saved" where its layer is gone, which is no cache of anybody's any
+ * more. 1: it is removed. */
+int names_forget_lost(struct cache *cache, const char *name);
 
 /* layer.json as text (malloc'ed). */
 int names_layer_info(const struct cache *cache, const char *key, char **ret_text);

@@ -151,7 +151,8 @@ static int check_record(struct cache *cache, const char *name, void *data)
     int r = record_read(cache, path, &record);
 
     if (r < 0 && r != -ENOENT)
-        (void)verify_found(v, "%s is damaged: remove that file, and import again", path);
+        (void)verify_found(v, "%s is damaged: remove that file%s", path,
+                           str_eq(v->place, STORE_SAVED) ? "" : ", and import again");
     for (size_t i = 0; r == 0 && i < record.n; i++) {
         cleanup_free char *layer = xasprintf("layers/%s", record.key[i]);
 
@@ -161,6 +162,23 @@ static int check_record(struct cache *cache, const char *name, void *data)
     }
     record_free(&record);
     return 0;
+}
+
+/* Tells of a record whose layer is gone: to jobs and to `cupel cache list` there is no such cache.
+ */
+static int check_saved(struct cache *cache, const char *name, void *data)
+{
+    struct verify *v = data;
+    cleanup_free char *layer = xasprintf("layers/%s", name);
+    int r;
+
+    if (faccessat(cache->dir, layer, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return check_record(cache, name, data);
+    r = v->want->repair ? names_forget_lost(cache, name) : 0;
+    if (r < 0)
+        return r;
+    return verify_found(v, "%s/%s: the cache that it is of is gone%s", v->place, name,
+                        r > 0 ? ": removed" : " (`cupel cache gc` removes the record)");
 }
 
 static int verify_one(struct cache *cache, const char *what, struct verify *v)
@@ -187,6 +205,9 @@ static int verify_all(struct cache *cache, struct verify *v)
         v->place = places[i];
         r = record_each(cache, places[i], check_record, v);
     }
+    v->place = STORE_SAVED;
+    if (r == 0)
+        r = record_each(cache, STORE_SAVED, check_saved, v);
     return r < 0 ? store_error(cache, v->err, r, "list the layers") : 0;
 }
 

@@ -379,6 +379,31 @@ run_cupel cache gc --keep 0
 expect_stdout '^1 cache removed'
 expect_equal "$(saved)" 0
 
+it "what lacks its layer is no cache: a job saves anew, verify tells, and gc removes what is left of it"
+cupel_run use.yaml
+cupel_run use.yaml --set K=two
+record=$(grep -l k-one "$store"/saved/*)
+rm -r "$store/layers/${record##*/}"
+run_cupel rootfs verify
+expect_exit 1
+expect_stdout "^saved/${record##*/}: the cache that it is of is gone"
+run_cupel cache list
+expect_equal "$(awk '{print $6}' stdout)" k-two
+cupel_run use.yaml --set K=three --set R=k-o
+expect_result use '.caches[0].hit == "miss"'
+run_cupel cache gc --older 1d
+expect_stdout '^1 record of caches that were gone removed$'
+run_cupel rootfs verify
+expect_exit 0
+cupel_run use.yaml
+expect_result use '.caches[0] == {"key": "k-one", "hit": "miss", "saved": true}'
+rm -r "$store/layers/${record##*/}"
+run_cupel rootfs verify --repair
+expect_exit 1
+expect_stdout "^saved/${record##*/}: the cache that it is of is gone: removed\$"
+run_cupel rootfs verify
+expect_exit 0
+
 it "a job file is told what cannot be a cache"
 file wrong <<'YAML'
   a: {cache: {paths: [/c]}, run: "true"}
