@@ -51,7 +51,7 @@ static json_t *object_of(const struct cache_saved_entry *e)
     return o;
 }
 
-static void print_json(const struct cache_saved_entry *entries, size_t n)
+static void cache_print_json(const struct cache_saved_entry *entries, size_t n)
 {
     json_t *all = json_array();
 
@@ -70,7 +70,7 @@ static int do_list(struct cache *cache, struct cache_arguments *a, struct cupel_
     if (r < 0)
         return r;
     if (a->json)
-        print_json(entries, n);
+        cache_print_json(entries, n);
     for (size_t i = 0; !a->json && i < n; i++)
         print_entry(&entries[i]);
     cache_saved_entries_free(entries, n);
