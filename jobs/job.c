@@ -74,8 +74,7 @@ void draft_read(struct loader *l, struct draft *d, const struct node *map)
         d->from = NULL;
 }
 
-/* A copy in which whatever is replaced for a job counts as one mistake that was told. */
-static struct node *without_replaced(struct loader *l, const struct node *n)
+struct node *node_without_replaced(struct loader *l, const struct node *n)
 {
     struct node *copy = arena_alloc(l->tree, sizeof(*copy)), **link = &copy->first;
 
@@ -85,19 +84,20 @@ static struct node *without_replaced(struct loader *l, const struct node *n)
     if (n->kind == NODE_SCALAR || !n->dollar)
         return copy;
     for (const struct node *v = n->first; v != NULL; v = v->next, link = &(*link)->next)
-        *link = without_replaced(l, v);
+        *link = node_without_replaced(l, v);
     return copy;
 }
 
 static bool is_expanded(const char *key)
 {
-    return str_eq(key, "matrix") || str_eq(key, "parallel") || str_eq(key, "extends");
+    return str_eq(key, "matrix") || str_eq(key, "parallel") || str_eq(key, "extends") ||
+           str_eq(key, "use-services");
 }
 
 void templates_check(struct loader *l, const struct node *templates)
 {
     for (const struct node *v = templates->first; v != NULL; v = v->next) {
-        struct node *map = without_replaced(l, v), **link = &map->first;
+        struct node *map = node_without_replaced(l, v), **link = &map->first;
         struct draft d;
 
         while (*link != NULL)

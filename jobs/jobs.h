@@ -546,6 +546,9 @@ struct jobs_plan {
     /* what its `include`s have led to, in the order in which they were read */
     struct jobs_inclusion *inclusions;
     size_t n_inclusions;
+    /* what is odd about the file and no problem, each "FILE:LINE: ..."; or NULL */
+    const char **notes;
+    size_t n_notes;
     /* what standard input had, which cannot be read again; NULL: it is in `file` */
     const char *text;
     size_t text_len;

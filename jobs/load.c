@@ -107,7 +107,7 @@ static void read_jobs(struct loader *l, const struct draft *defaults, const stru
 /* What comes to a server is written out already, and asks nothing of the machine. */
 static void refuse_expansion(struct loader *l, const struct file_nodes *nodes)
 {
-    const struct node *all[] = {nodes->params, nodes->include, nodes->templates};
+    const struct node *all[] = {nodes->params, nodes->include, nodes->templates, nodes->services};
 
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         if (all[i] != NULL)
@@ -130,6 +130,8 @@ static void read_file(struct loader *l, const struct node *root)
     roots_read(l, nodes.rootfs);
     if (nodes.templates != NULL)
         templates_check(l, nodes.templates);
+    if (nodes.services != NULL && l->host != NULL)
+        services_check(l, nodes.services);
     draft_init(&defaults, l->plan->arena);
     if (nodes.defaults != NULL) {
         draft_read(l, &defaults, nodes.defaults);

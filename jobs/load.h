@@ -258,6 +258,7 @@ struct file_nodes {
     const struct node *params;
     const struct node *include;
     const struct node *templates;
+    const struct node *services;
     const struct node *rootfs;
     const struct node *defaults;
     const struct node *jobs;
@@ -267,6 +268,7 @@ struct included_nodes {
     const struct node *include;
     const struct node *rootfs;
     const struct node *templates;
+    const struct node *services;
 };
 /* `after` as its table stores it. */
 struct after_nodes {
@@ -305,7 +307,7 @@ key_set_fn key_set_capabilities;
 key_set_fn key_set_secrets, key_set_secret_name, key_set_secret_file;
 /* of a service: service.c */
 key_set_fn key_set_of_service, key_set_aliases, key_set_ready, key_set_ready_tcp, key_set_ready_log,
-    key_set_ready_exec, key_set_ready_http, key_set_ready_port;
+    key_set_ready_exec, key_set_ready_http, key_set_ready_port, key_set_use_services;
 /* of a cache: job_caches.c */
 key_set_fn key_set_cache, key_set_cache_key, key_set_cache_paths, key_set_cache_restore;
 /* of an input: input.c */
@@ -338,6 +340,10 @@ void draft_read(struct loader *l, struct draft *d, const struct node *map);
 /* Checks the keys of templates that no job has used, as far as they say what they are: what is
  * replaced in them is known of a job only. */
 void templates_check(struct loader *l, const struct node *templates);
+/* Returns a copy in which whatever is replaced for a job counts as one mistake that was told. */
+struct node *node_without_replaced(struct loader *l, const struct node *n);
+/* Checks services that no job has, in the same way, and notes that. */
+void services_check(struct loader *l, const struct node *services);
 /* Completes a job once all its keys are there: paths, steps, and what keys demand of one another.
  */
 void draft_finish(struct loader *l, struct draft *d, const struct draft *defaults);

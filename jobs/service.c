@@ -240,7 +240,8 @@ static void service_read(struct loader *l, const struct draft *of, const struct 
     if (map->kind != NODE_MAP) {
         (void)value_unexpected(l, map, s.service.name, "a map of a service's keys");
     } else if (keys_apply(l, &keys_service, map, &s)) {
-        s.draft.has_run = map->lost || node_child(map, "run") != NULL;
+        s.draft.has_run =
+            map->lost || node_child(map, "run") != NULL || key_was_meant(&keys_service, map, "run");
         service_finish(l, &s, of);
     }
     *ret = s.service;
@@ -329,4 +330,42 @@ void services_read(struct loader *l, struct draft *d, const struct node *of_defa
         if (all->list[i].job != NULL)
             all->list[i].job->services = all;
     d->job.services = all;
+}
+
+void key_set_use_services(struct loader *l, const struct key *k, const struct node *value,
+                          void *object)
+{
+    (void)object;
+    if (l->host == NULL) /* where there is one, jobs/expand/ has taken it out */
+        problem_at(l, value->key, "'%s' is for job files", k->name);
+}
+
+/* ---- those of no job ---- */
+
+static void note_unused(struct loader *l, const struct node *service)
+{
+    struct jobs_plan *plan = l->plan;
+
+    if (source_file_of(&l->source, service->key->place) != 0)
+        return; /* other files are there for several */
+    plan->notes[plan->n_notes++] =
+        arena_printf(plan->arena,
+                     "%s:%u: no job has the service '%s': one that is to says "
+                     "'use-services: [%s]'",
+                     plan->file, service->key->place.line, service->key->text, service->key->text);
+}
+
+void services_check(struct loader *l, const struct node *services)
+{
+    l->plan->notes = arena_alloc(l->plan->arena, services->n * sizeof(*l->plan->notes));
+    for (const struct node *v = services->first; v != NULL; v = v->next) {
+        struct service_draft s = {0};
+
+        draft_init(&s.draft, l->plan->arena);
+        s.draft.job.is_service = true;
+        (void)check_host_name(l, v->key);
+        if (!keys_apply(l, &keys_service, node_without_replaced(l, v), &s))
+            (void)value_unexpected(l, v, v->key->text, "a map of a service's keys");
+        note_unused(l, v);
+    }
 }

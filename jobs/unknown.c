@@ -186,7 +186,6 @@ static const struct foreign_word {
     {"file", "concurrency", NULL, "leave it out; `cupel run -j N` says how many jobs run at once"},
     {"file", "before_script", NULL, "write 'before' under 'defaults'"},
     {"file", "after_script", NULL, "write 'after' under 'defaults'"},
-    {"file", "services", NULL, "write 'services' in a job, or for every job under 'defaults'"},
     {"file", "run", "jobs", "it belongs to a job: jobs: {NAME: {run: ...}}"},
     {"file", "script", "jobs",
      "it is called 'run' here, and belongs to a job: jobs: {NAME: {run: ...}}"},

@@ -46,6 +46,8 @@ static int load_plan(const char *path, const struct cli_list *set, struct jobs_p
                 ? jobs_load_expanded(path, &parameters, ret_plan, ret_expanded, &problems, &err)
                 : jobs_load_with(path, &parameters, ret_plan, &problems, &err);
 
+    for (size_t i = 0; r == 0 && i < (*ret_plan)->n_notes; i++)
+        log_warning("%s", (*ret_plan)->notes[i]);
     if (r == 0)
         return 0;
     if (problems.data != NULL)

@@ -9,6 +9,7 @@
 #include "jobs/expand/replace.h"
 #include "jobs/expand/shards.h"
 #include "jobs/expand/templates.h"
+#include "jobs/expand/uses.h"
 
 #define ID_MAX 1000 /* bytes of an instance's id */
 
@@ -260,15 +261,19 @@ static void expand_matrix(struct expansion *x, struct node *job, struct node *ma
     }
 }
 
-/* Lays under each job what it extends; returns whether any does. */
-static bool extend_jobs(struct node *jobs, struct templates *t)
+/* Lays under each job what it extends, and puts into it the services that it uses; returns whether
+ * there is either. */
+static bool fill_jobs(struct node *jobs, struct templates *t, struct uses *u)
 {
     bool any = false;
 
     for (struct node *v = jobs->first; v != NULL; v = v->next) {
-        if (child_of(v, "extends") == NULL)
+        bool extends = child_of(v, "extends") != NULL;
+
+        if (extends)
+            templates_extend(t, v);
+        if (!uses_resolve(u, v) && !extends)
             continue;
-        templates_extend(t, v);
         jobs->dollar |= v->dollar;
         any = true;
     }
@@ -285,14 +290,14 @@ static size_t count_matrices(struct node *jobs)
     return n;
 }
 
-static void expand_jobs(struct expansion *x, struct node *jobs, struct templates *t)
+static void expand_jobs(struct expansion *x, struct node *jobs, struct templates *t, struct uses *u)
 {
     struct loader *l = x->l;
-    bool extends = extend_jobs(jobs, t);
+    bool filled = fill_jobs(jobs, t, u);
     size_t matrices = count_matrices(jobs);
     struct node *job = jobs->first, *next;
 
-    if (matrices == 0 && !(extends && jobs->dollar)) {
+    if (matrices == 0 && !(filled && jobs->dollar)) {
         if (jobs->dollar)
             *jobs = *replace_in(&x->r, jobs);
         return;
@@ -308,7 +313,7 @@ static void expand_jobs(struct expansion *x, struct node *jobs, struct templates
         if (job->key->dollar)
             problem_at(l, job->key, "'%s': nothing is replaced in a key, only in values",
                        job->key->text);
-        x->r.job = extends ? job->key->text : NULL;
+        x->r.job = filled ? job->key->text : NULL;
         if (matrix != NULL || parallel != NULL)
             expand_matrix(x, job, matrix, parallel);
         else
@@ -322,15 +327,16 @@ static void expand_jobs(struct expansion *x, struct node *jobs, struct templates
 static bool is_for_later(const struct node *n)
 {
     return str_eq(n->key->text, "jobs") || str_eq(n->key->text, "templates") ||
-           str_eq(n->key->text, "params") || str_eq(n->key->text, "include") ||
-           str_starts(n->key->text, "x-");
+           str_eq(n->key->text, "services") || str_eq(n->key->text, "params") ||
+           str_eq(n->key->text, "include") || str_starts(n->key->text, "x-");
 }
 
 void expand(struct loader *l, struct node *root)
 {
     struct expansion x = {.l = l, .r = {.l = l}};
     _cleanup_(templates_free) struct templates templates = {0};
-    struct node *jobs, *params, *map;
+    _cleanup_(uses_free) struct uses uses = {0};
+    struct node *jobs, *params, *map, *services;
 
     if (root->kind != NODE_MAP)
         return;
@@ -338,6 +344,7 @@ void expand(struct loader *l, struct node *root)
     jobs = child_of(root, "jobs");
     params = child_of(root, "params");
     map = child_of(root, "templates");
+    services = child_of(root, "services");
     if (params != NULL)
         params_read(&x.r, params);
     if (root->dollar) {
@@ -348,9 +355,11 @@ void expand(struct loader *l, struct node *root)
         x.r.where = NULL;
     }
     templates_read(&templates, &x.r, map);
+    uses_read(&uses, &x.r, services, child_of(root, "defaults"));
     if (jobs != NULL && jobs->kind == NODE_MAP)
-        expand_jobs(&x, jobs, &templates);
+        expand_jobs(&x, jobs, &templates, &uses);
     templates_drop_used(&templates, map);
+    uses_drop_used(&uses, services);
     strset_free(&x.ids);
     replace_free(&x.r);
 }

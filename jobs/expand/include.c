@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* include: the roots and templates of other files become the job file's own, each node of which
- * knows the file that it is from. A file that is named in several ways is read once; one that
+/* include: the roots, templates and services of other files become the job file's own, each node of
+ * which knows the file that it is from. A file that is named in several ways is read once; one that
  * includes itself, and a name that two files give, are problems. Not responsible for what stands
  * under those names. */
 #include "jobs/expand/include.h"
@@ -203,7 +203,9 @@ static void read_file(struct including *x, const struct node *item, const char *
         return;
     if (!keys_apply(l, &keys_included, root, &nodes)) {
         if (root->kind != NODE_BAD)
-            problem_at(l, root, "a file that is included is a map with 'rootfs' or 'templates'");
+            problem_at(l, root,
+                       "a file that is included is a map with 'rootfs', "
+                       "'templates' or 'services'");
         return;
     }
     l->names_lost = lost;
@@ -211,6 +213,7 @@ static void read_file(struct including *x, const struct node *item, const char *
         include_list(x, nodes.include);
     take_in(x, (struct node *)nodes.rootfs);
     take_in(x, (struct node *)nodes.templates);
+    take_in(x, (struct node *)nodes.services);
 }
 
 /* Says that a file includes itself: it is being read. */
@@ -265,6 +268,7 @@ static void include_list(struct including *x, const struct node *list)
 
 void include_files(struct loader *l, struct node *root)
 {
+    static const char *const parts[] = {"rootfs", "templates", "services"};
     const struct node *list = node_child(root, "include");
     struct including x = {.l = l, .root = root};
     const char *slash = strrchr(l->plan->file, '/');
@@ -278,11 +282,9 @@ void include_files(struct loader *l, struct node *root)
                              slash != NULL ? slash + 1 : l->plan->file),
         .open = true};
     include_list(&x, list);
-    for (unsigned i = 0; i < 2; i++) {
-        const char *key = i == 0 ? "rootfs" : "templates";
-
-        map = node_child(root, key);
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        map = node_child(root, parts[i]);
         if (map != NULL && map->kind == NODE_MAP)
-            refuse_doubled(&x, key, map);
+            refuse_doubled(&x, parts[i], map);
     }
 }

@@ -8,5 +8,5 @@
 #define INCLUDES_MAX 256 /* entries of `include`, of all files together */
 
 /* Reads the files that the job file includes, and those that they do, and puts their roots and
- * templates behind its own. Problems are noted. Fills plan->inclusions. */
+ * templates and services behind its own. Problems are noted. Fills plan->inclusions. */
 void include_files(struct loader *l, struct node *root);

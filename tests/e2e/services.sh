@@ -23,7 +23,11 @@ x-peer: &peer [{from: peer, to: /bin/peer, mode: ro}]
 defaults:
   inputs: *peer
   limits: {wall: 30s}
+services:
+  each: {run: 'exec peer serve tcp 0.0.0.0 80 "$CUPEL_JOB has ${{ V }}"', inputs: *peer, ready: {tcp: 80}}
+  nobodys: {run: "false"}
 jobs:
+  each: {matrix: {V: [one, two]}, use-services: each, run: peer ask tcp each 80}
   names:
     services:
       my-db: {run: [/bin/peer, serve, tcp, 0.0.0.0, "80", from-db], inputs: *peer, ready: {tcp: 80}, alias: [postgres, sql.test]}
@@ -102,6 +106,12 @@ cupel_run good.yaml -j 2
 it "services are reached by their names, aliases and variables, on any port, as soon as the job begins"
 expect_verdict names passed
 expect_equal "$(log names | tr '\n' ' ')" "from-db from-db from-db from-db from-other port 80 1 "
+
+it "one that stands beside the jobs is each instance's own; that nobody has one is said"
+expect_verdict each/V=one passed
+expect_log each%2FV=one '^each/V=one.service-each has one$'
+expect_log each%2FV=two '^each/V=two.service-each has two$'
+expect_stderr "^cupel: warning: good.yaml:[0-9]*: no job has the service 'nobodys': one that is to says 'use-services: \[nobodys\]'$"
 
 it "services reach one another, and a line of the output says that one is ready"
 expect_verdict beside passed

@@ -70,7 +70,8 @@ static const struct {
              "matrix: {A: [x, y]}}, .t: {extends: base, tags: t, expect: {exit: 1}}}\n"},
     {"more", "x-a: &a {limits: {wall: 1m}}\ninclude: [base, dir/again]\ntemplates: {more: {<<: *a, "
              "stdin: x, artifacts: /o}}\n"},
-    {"dir/again", "include: circle\ntemplates: {again: {extends: [more, .t], stdin-file: f}}\n"},
+    {"dir/again", "include: circle\ntemplates: {again: {extends: [more, .t], stdin-file: "
+                  "f}}\nservices: {s: {run: '${{ A }}'}}\n"},
     {"circle", "include: circle\ntemplates: {base: 3, c: {extends: c}}\n"},
     {"bad", "jobs: [\n"},
 };

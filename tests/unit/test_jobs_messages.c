@@ -140,7 +140,6 @@ static void test_words_of_other_tools_around_jobs(void **state)
         {BESIDE("include: [{local: x.yml}]"), "'include' must be paths on the host, not a map"},
         {BESIDE("before_script: [x]"), "'before' under 'defaults'"},
         {BESIDE("default: {image: x}"), "did you mean 'defaults'?"},
-        {BESIDE("services: {db: {image: x}}"), "write 'services' in a job"},
         {BESIDE(".base: {image: x}"), "what jobs share stands under 'templates' and 'defaults'"},
         {BESIDE("build: {script: [make]}"), "jobs stand under 'jobs'"},
         {BESIDE("job: {run: x}"), "jobs stand under 'jobs'"},

@@ -295,12 +295,15 @@ static void test_included(void **state)
         "include: more/more.yaml\n"
         "templates: {t: {<<: *i, rootfs: r, stdin-file: data, extends: m}}\n");
     put(fd, "common/more/more.yaml",
-        "templates: {m: {run: m, matrix: {F: {files: '*.txt'}}}, n: {run: n}}\n");
+        "templates: {m: {run: m, matrix: {F: {files: '*.txt'}}}, n: {run: n}}\n"
+        "services: {s: {run: s, inputs: [{from: 1.txt, to: /s}]}, unused: {run: u}}\n");
     put(fd, "common/more/1.txt", "");
-    r = load_in(dir, "cupel: 1\ninclude: [common/base.yaml, common/more/more.yaml]\n"
-                     "templates: {own: {extends: [t, n]}}\n"
-                     "jobs: {a: {extends: t}, b: {run: x, stdin-file: data}, c: {extends: own, "
-                     "rootfs: host}}\n");
+    r = load_in(
+        dir,
+        "cupel: 1\ninclude: [common/base.yaml, common/more/more.yaml]\n"
+        "templates: {own: {extends: [t, n]}}\n"
+        "jobs: {a: {extends: t}, b: {run: x, stdin-file: data, use-services: s}, c: {extends: own, "
+        "rootfs: host}}\n");
     if (r.plan == NULL)
         fail_msg("%s", r.problems.data);
     assert_int_equal(r.plan->n_jobs, 3);
@@ -314,6 +317,9 @@ static void test_included(void **state)
     assert_true(str_starts(r.plan->jobs[1].stdin_file.path, dir));
     assert_string_equal(r.plan->jobs[1].stdin_file.path + strlen(dir), "/data");
     assert_string_equal(r.plan->jobs[2].steps[0].argv[3], "n");
+    assert_string_equal(strrchr(r.plan->jobs[1].services->list[0].job->inputs[0].from, '/'),
+                        "/1.txt");
+    assert_int_equal(r.plan->n_notes, 0); /* what others may have it for */
     /* what was read is known; what was read before is named only */
     assert_int_equal(r.plan->n_inclusions, 3);
     assert_non_null(r.plan->inclusions[1].text);
@@ -355,18 +361,21 @@ static void test_mistakes_in_files(void **state)
         "includes this one\n"
         "ci/bad.yaml:3:7: unknown key 'memroy' in a job, did you mean 'memory' under 'limits'?\n"
         "ci/worse.yaml:1:17: a value is missing here; an empty one is written \"\"\n"
-        "ci/list.yaml:1:1: a file that is included is a map with 'rootfs' or 'templates'\n"
+        "ci/list.yaml:1:1: a file that is included is a map with 'rootfs', 'templates' or "
+        "'services'\n"
         "ci/empty.yaml:1:1: the file is empty\n");
     /* circles and doubled names */
     put(fd, "one.yaml", "include: two.yaml\nrootfs: {r: {debian: bookworm}, s: {debian: sid}}\n");
-    put(fd, "two.yaml", "include: [one.yaml, ./two.yaml]\ntemplates: {t: {run: x}}\n");
+    put(fd, "two.yaml",
+        "include: [one.yaml, ./two.yaml]\ntemplates: {t: {run: x}}\nservices: {s: {run: x}}\n");
     expect_problems(dir,
                     "cupel: 1\ninclude: one.yaml\nrootfs: {r: {debian: sid}}\ntemplates: {t: {run: "
-                    "y}}\njobs: {a: {extends: t}}\n",
+                    "y}}\nservices: {s: {run: x}}\njobs: {a: {extends: t}}\n",
                     "ci/one.yaml:2:10: 'r' stands under 'rootfs' of ci/f.yaml, line 3, too\n"
                     "ci/two.yaml:1:11: 'include': one.yaml includes itself, by way of others\n"
                     "ci/two.yaml:1:21: 'include': ./two.yaml includes itself\n"
-                    "ci/two.yaml:2:13: 't' stands under 'templates' of ci/f.yaml, line 4, too\n");
+                    "ci/two.yaml:2:13: 't' stands under 'templates' of ci/f.yaml, line 4, too\n"
+                    "ci/two.yaml:3:12: 's' stands under 'services' of ci/f.yaml, line 5, too\n");
     put(fd, "f.yaml", WITH("f.yaml"));
     expect_problems(dir, WITH("f.yaml"), "ci/f.yaml:2:10: 'include': f.yaml includes itself\n");
     /* of two equal keys the last is read, as everywhere */
@@ -451,6 +460,8 @@ static void test_not_in_requests(void **state)
         {"cupel: 1\ntemplates: {t: {run: x}}\njobs: {a: {run: x}}\n",
          "'templates' is for job files"},
         {"cupel: 1\njobs: {a: {run: x, extends: t}}\n", "'extends' is for job files"},
+        {"cupel: 1\nservices: {s: {run: x}}\njobs: {a: {run: x}}\n", "'services' is for job files"},
+        {"cupel: 1\njobs: {a: {run: x, use-services: s}}\n", "'use-services' is for job files"},
     };
 
     (void)state;

@@ -131,6 +131,11 @@ static const char *const texts[] = {
     "own, ready: {log: up}, alias: pg}}, junit: x.xml, tap: {optional: true}}, b: {run: y}, c: "
     "{run: z, tap: {paths: b.tap, failures: report}, services: {}, coverage: {cobertura: "
     "c.xml}}}\n",
+    "rootfs: {r: {debian: bookworm}}\n"
+    "services: {db: {rootfs: r, run: 's ${{ V }}'}, q: {rootfs: r, run: q}, nobodys: {run: x}}\n"
+    "defaults: {services: {z: {rootfs: r, run: z}}, use-services: q}\n"
+    "jobs: {a: {run: x, matrix: {V: ['1', '2']}, use-services: [db, q]}, b: {run: y, services: {c: "
+    "{rootfs: r, run: c}}}, c: {run: z, services: {q: {rootfs: r, run: own}}}}\n",
 };
 
 static void test_is_the_same_job_file(void **state)
