@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keep_failed: what a failed attempt leaves becomes an entry of the store. An entry is made in the
- * run's own directory and renamed when it is complete, so that a killed run leaves half of one
- * nowhere. Not responsible for reading one (run/kept.c), nor for how a disk changes hands
+/* keep_failed: what a failed attempt leaves, or with --keep all any, becomes an entry of the store,
+ * with what it started from. An entry is made in the run's own directory and renamed when it is
+ * complete, so that a killed run leaves half of one nowhere. Not responsible for reading one (run/kept.c), nor for how a disk changes hands
  * (sandbox/slot/keep.c). */
 #include "harness/attempt/keep_failed.h"
 
 #include "harness/attempt/attempt.h"
 #include "harness/attempt/attempt_end.h"
 #include "harness/attempt/caches.h"
+#include "harness/run/instances.h"
+#include "harness/run/kept.h"
 #include "harness/run/keyvalue.h"
 #include "harness/run/manifest.h"
 #include "harness/run/run.h"
@@ -18,9 +20,10 @@
 
 #define PLACE CACHE_KEPT
 
-static bool is_failure(enum reports_verdict v)
+/* Neither what is ours, nor what was skipped or cancelled. */
+static bool is_wanted(const struct run *run, enum reports_verdict v)
 {
-    return v > REPORTS_PASSED && v < REPORTS_ERROR; /* neither ours, nor skipped or cancelled */
+    return v < REPORTS_ERROR && (v > REPORTS_PASSED || run->keep_passed);
 }
 
 /* A number of its own among those that the run may have; -ENOSPC when all are taken. */
@@ -66,7 +69,9 @@ static int write_record(const struct attempt_context *ctx, const struct instance
         keyvalue_add(&b, "config", config);
     if (below != NULL)
         keyvalue_add(&b, "caches", below);
-    keyvalue_add(&b, "dir", sandbox->dir);
+    /* of one that others start from, that is its snapshot */
+    keyvalue_add(&b, "dir", sandbox->dir[0] != '\0' ? sandbox->dir : SANDBOX_KEPT_DIR);
+    keyvalue_addf(&b, "below", "%u", in->job->depth);
     keyvalue_addf(&b, "id-base", "%u", sandbox_stage_id_base(ctx->stage));
     keyvalue_addf(&b, "uid", "%u", sandbox->uid);
     keyvalue_addf(&b, "gid", "%u", sandbox->gid);
@@ -75,6 +80,30 @@ static int write_record(const struct attempt_context *ctx, const struct instance
     manifest_add_env(&b, in->job);
     manifest_add_set(&b, "", in->plan);
     return file_write_atomic_at(dir, "record", b.data, b.len, 0600);
+}
+
+/* Keeps what it wrote, or the snapshot that was made of that, and the snapshots below. */
+static int keep_files(struct attempt_context *ctx, const struct instance *in,
+                      const struct sandbox_job *sandbox, int dir, uint64_t *ret_bytes,
+                      struct cupel_error *err)
+{
+    struct sandbox_keeping keeping = {
+        .dirfd = dir, .name = "disk", .stopped = attempt_is_stopped, .data = ctx};
+    uint64_t bytes = 0;
+    unsigned n = 0;
+    int r = sandbox->dir[0] != '\0'
+                ? sandbox_keep(ctx->stage, sandbox, &keeping, ret_bytes, err)
+                : sandbox_keep_snapshot(ctx->stage, instances_number(ctx->run, in), &keeping,
+                                        ret_bytes, err);
+
+    for (size_t i = in->from; r == 0 && i != INSTANCE_NONE; i = ctx->run->instances[i].from) {
+        char name[KEPT_NAME_SIZE];
+
+        keeping.name = kept_below_name(n++, name);
+        r = sandbox_keep_snapshot(ctx->stage, i, &keeping, &bytes, err);
+        *ret_bytes += bytes;
+    }
+    return r;
 }
 
 /* The layers that it lies over: nobody removes them. */
@@ -93,11 +122,9 @@ static int keep_failed_fill(struct attempt_context *ctx, const struct instance *
                             const struct attempt_result *result, int dir, struct cupel_error *err)
 {
     cleanup_strbuf struct strbuf keys = {0};
-    const struct sandbox_keeping keeping = {
-        .dirfd = dir, .name = "disk", .stopped = attempt_is_stopped, .data = ctx};
     uint64_t bytes = 0;
     char text[32];
-    int r = sandbox_keep(ctx->stage, sandbox, &keeping, &bytes, err);
+    int r = keep_files(ctx, in, sandbox, dir, &bytes, err);
 
     if (r < 0)
         return r;
@@ -144,15 +171,8 @@ void keep_failed_store(struct attempt_context *ctx, const struct instance *insta
     struct cupel_error err;
     int number, r;
 
-    if (!is_failure(result->job.verdict) || result->facts.started_ns == 0)
+    if (!is_wanted(ctx->run, result->job.verdict) || result->facts.started_ns == 0)
         return;
-    if (instance->from != INSTANCE_NONE) {
-        strings_add(
-            &result->notes,
-            xasprintf("not kept: what it wrote lies on what '%s' left, and that goes with the run",
-                      ctx->run->instances[instance->from].job->name));
-        return;
-    }
     number = claim_number(ctx->run);
     if (number == -ENOSPC) {
         strings_add(&result->notes,

@@ -119,6 +119,7 @@ int slot_open_stage(const struct run *run, unsigned number, struct sandbox_stage
                                           .number = number,
                                           .nat = run->nat,
                                           .snapshots = run->snapshots,
+                                          .keeps = run->keep_failed > 0,
                                           .devices = run->devices,
                                           .hidden = run->hidden,
                                           .disk = sandbox_disk_ahead_socket(run->disk)};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cli_kept: what failed jobs left (`cupel run --keep-failed`), as subcommands see it: opened again
- * (shell --failed), listed, removed. */
+/* cli_kept: what jobs left (`cupel run --keep-failed`, `--keep all`), as subcommands see it: opened
+ * again (shell --failed), listed, removed. */
 #include "harness/cli/cli_kept.h"
 
 #include "harness/cli/cli.h"
@@ -27,17 +27,37 @@ static int choose_job(struct jobs_plan *plan, const struct kept *k, struct jobs_
             *root =
                 (struct jobs_root){.name = k->root, .kind = JOBS_ROOT_CACHED, .config = k->config};
         *ret = &plan->jobs[i];
-        return 0;
+        return plan->jobs[i].depth == k->below
+                   ? 0
+                   : cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                                     "of the %u jobs that '%s' starts from, %u are kept",
+                                     plan->jobs[i].depth, k->name, k->below);
     }
     return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the kept job file has no job '%s'",
                            k->name);
+}
+
+static int open_below(int store, const struct kept *k, int *fds, struct cupel_error *err)
+{
+    for (unsigned i = 0; i < k->below; i++) {
+        char name[KEPT_NAME_SIZE];
+
+        fds[i] = kept_open(store, k, kept_below_name(i, name));
+        if (fds[i] < 0)
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, fds[i],
+                                   "cannot open what is kept of the jobs that it started from");
+    }
+    return 0;
 }
 
 static int open_kept(int store, const struct kept *k, struct session_options *o, int *ret_exit,
                      struct cupel_error *err)
 {
     cleanup_close int image = kept_open(store, k, "disk");
+    int below[JOBS_FROM_DEPTH_MAX];
     const struct sandbox_kept kept = {.image = image,
+                                      .below = below,
+                                      .n_below = k->below,
                                       .dir = k->dir,
                                       .id_base = k->id_base,
                                       .uid = k->uid,
@@ -51,6 +71,10 @@ static int open_kept(int store, const struct kept *k, struct session_options *o,
 
     if (r == 0)
         r = choose_job(plan, k, &job, err);
+    for (unsigned i = 0; i < k->below; i++)
+        below[i] = -EBADF;
+    if (r == 0)
+        r = open_below(store, k, below, err);
     if (r == 0) {
         o->plan = plan;
         o->kept = &kept;
@@ -59,6 +83,8 @@ static int open_kept(int store, const struct kept *k, struct session_options *o,
         cli_restore_job(job, NULL, NULL, k->env);
         r = session_shell(o, ret_exit, err);
     }
+    for (unsigned i = 0; i < k->below; i++)
+        base_closep(&below[i]);
     jobs_plan_free(plan);
     return r;
 }

@@ -26,7 +26,8 @@ struct run_arguments {
     int slots;       /* 0: not said */
     int fail_fast;   /* 0: not said */
     int shuffle;     /* the seed; negative: one of our own, or SHUFFLE_NOT_SAID */
-    int keep_failed; /* 0: nothing */
+    int keep_failed; /* 0: not said */
+    const char *keep;
     bool dry;
     struct run_options o;
 };
@@ -51,6 +52,9 @@ static const struct cli_option options[] = {
                "(default: 16); each "
                "takes as much of the disk as the job wrote",
                .min = 1, .max = KEPT_MAX, .without = KEPT_DEFAULT_MAX),
+    CLI_OPTION('\0', "keep", CLI_TEXT, FIELD(keep), "WHICH",
+               "of which jobs: failed, all (those that passed, too) or none; without it, what "
+               "--keep-failed says"),
     CLI_OPTION('\0', "fail-fast", CLI_NUMBER, FIELD(fail_fast), "N",
                "start no further job or attempt after N jobs that did not pass (default: 1)",
                .min = 1, .max = INT_MAX, .without = 1),
@@ -158,6 +162,21 @@ static uint32_t make_seed(void)
     return number % 1000000;
 }
 
+/* Makes of both options what is kept; 0, or the exit code. */
+static int choose_kept(struct run_arguments *a)
+{
+    bool all = a->keep != NULL && str_eq(a->keep, "all");
+    bool none = a->keep != NULL && str_eq(a->keep, "none");
+
+    if (a->keep != NULL && !all && !none && !str_eq(a->keep, "failed"))
+        return cli_wrong(&command, "--keep takes failed, all or none, not '%s'", a->keep);
+    a->o.keep_passed = all;
+    a->o.keep_failed = none                                     ? 0
+                       : a->keep_failed == 0 && a->keep != NULL ? KEPT_DEFAULT_MAX
+                                                                : (unsigned)a->keep_failed;
+    return 0;
+}
+
 int cli_run(int argc, char **argv)
 {
     struct run_arguments a = {
@@ -168,11 +187,12 @@ int cli_run(int argc, char **argv)
 
     if (cli_parse(&command, argc, argv, &a, &words, &code)) {
         a.o.slots = a.slots > 0 ? (unsigned)a.slots : own_limits_cpus();
-        a.o.keep_failed = (unsigned)a.keep_failed;
         a.o.fail_fast = (unsigned)a.fail_fast;
         a.o.shuffles = a.shuffle != SHUFFLE_NOT_SAID;
         a.o.seed = a.shuffle >= 0 ? (unsigned)a.shuffle : make_seed();
-        code = cli_find_files(&command, &words);
+        code = choose_kept(&a);
+        if (code == 0)
+            code = cli_find_files(&command, &words);
         if (code == 0)
             code = cli_allow_devices(&command, &a.devices, &a.o.allow_devices);
         if (code == 0 && !a.dry) /* which needs none, and leaves no group or namespace behind */

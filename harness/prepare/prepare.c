@@ -189,6 +189,7 @@ static int step_instances(struct preparation *s)
     s->p.run.cpus = own_limits_cpus();
     s->p.run.sample_ns = s->options->sample_ns;
     s->p.run.keep_failed = s->options->keep_failed;
+    s->p.run.keep_passed = s->options->keep_passed;
     make_instances(s->options, &s->p.run);
     s->p.run.n_slots = count_slots(s->options, &s->p.run);
     return 0;

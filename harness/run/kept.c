@@ -5,6 +5,7 @@
 
 #include "harness/run/keyvalue.h"
 #include "harness/sandbox/sandbox.h"
+#include "jobs/jobs.h"
 #include "rootfs-cache/cache.h"
 
 #include <dirent.h>
@@ -64,6 +65,7 @@ static void take_record(struct kept *k, const struct keyvalue *record)
     k->uid = (uint32_t)number_of(record, "uid", UINT32_MAX);
     k->gid = (uint32_t)number_of(record, "gid", UINT32_MAX);
     k->bytes = number_of(record, "bytes", 0);
+    k->below = (unsigned)number_of(record, "below", 0);
     k->when = (int64_t)number_of(record, "when", 0);
     k->env = keyvalue_all(record, "env");
     k->set = keyvalue_all(record, "set");
@@ -74,7 +76,8 @@ static bool is_whole(const struct kept *k)
     return k->run != NULL && k->job != NULL && k->name != NULL && k->file != NULL &&
            k->out != NULL && k->verdict != NULL && k->evidence != NULL && k->root != NULL &&
            k->dir != NULL && strchr(k->dir, '/') == NULL && k->dir[0] == 'j' &&
-           k->uid < SANDBOX_ID_COUNT && k->gid < SANDBOX_ID_COUNT;
+           k->below <= JOBS_FROM_DEPTH_MAX && k->uid < SANDBOX_ID_COUNT &&
+           k->gid < SANDBOX_ID_COUNT;
 }
 
 /* Reads one entry; false for what is no entry. */
@@ -169,6 +172,12 @@ int kept_find(int store_dirfd, const char *what, const char *run, const char *ou
     }
     *ret = found;
     return 0;
+}
+
+const char *kept_below_name(unsigned i, char buf[static KEPT_NAME_SIZE])
+{
+    (void)snprintf(buf, KEPT_NAME_SIZE, "below-%u", i);
+    return buf;
 }
 
 int kept_open(int store_dirfd, const struct kept *k, const char *file)

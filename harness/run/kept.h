@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kept: what failed jobs left, kept in the store (`kept/RUN.N`) until it is removed: the job's
- * disk, the job file as it was, and what else it takes to open the same sandbox again. */
+/* kept: what failed jobs left, and others where that was asked for, kept in the store
+ * (`kept/RUN.N`) until it is removed: the job's disk, those of the jobs that it started from, the
+ * job file as it was, and what else it takes to open the same sandbox again. */
 #pragma once
 
 #include "base/base.h"
@@ -25,7 +26,8 @@ struct kept {
     int64_t when;      /* when it started, seconds */
     char **env;        /* NULL-terminated "NAME=VALUE": what pass-env found */
     char **set;        /* the same: the parameters of its file */
-    uint64_t bytes;    /* of the disk, as far as it is used */
+    uint64_t bytes;    /* of the disks, as far as they are used */
+    unsigned below;    /* of how many jobs that it started from there are disks */
 };
 void kept_free(struct kept *list, size_t n);
 
@@ -36,7 +38,10 @@ int kept_list(int store_dirfd, struct kept **ret_list, size_t *ret_n, struct cup
  * CUPEL_ERROR_INPUT when there is none. */
 int kept_find(int store_dirfd, const char *what, const char *run, const char *out,
               struct kept **ret, struct cupel_error *err);
-/* A file of it, for reading: "disk" or "file". */
+/* What the disk of the job i below is called, the nearest first. */
+#define KEPT_NAME_SIZE 24
+const char *kept_below_name(unsigned i, char buf[static KEPT_NAME_SIZE]);
+/* A file of it, for reading: "disk", "file" or one of a job below. */
 int kept_open(int store_dirfd, const struct kept *k, const char *file);
 /* Sessions that are open over it go on. */
 int kept_remove(int store_dirfd, const struct kept *k);

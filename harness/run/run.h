@@ -119,6 +119,7 @@ struct run {
     int store_dirfd;         /* borrowed */
     const char *id;          /* of the run */
     unsigned keep_failed;    /* of how many failed attempts what they left is kept */
+    bool keep_passed;        /* and of those that passed */
     uint32_t unenforced_set; /* bits of enum jobs_limit: what --best-effort let go */
 };
 

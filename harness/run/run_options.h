@@ -26,6 +26,7 @@ struct run_options {
     int retries;         /* --retries: in place of what the jobs say; -1: not given */
     /* of how many failed attempts what they left is kept, at most; 0: of none */
     unsigned keep_failed;
+    bool keep_passed;   /* what jobs that passed left, too */
     unsigned fail_fast; /* after so many jobs that did not pass no other starts; 0: any number */
     bool shuffles;      /* --shuffle: jobs start in an order made of the seed */
     uint64_t seed;

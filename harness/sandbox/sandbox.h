@@ -145,6 +145,7 @@ struct sandbox_stage_config {
     unsigned number;        /* of the slot in its run */
     struct sandbox_nat nat; /* of sandbox_nat_check, when a job has nat; borrowed */
     int snapshots;    /* of sandbox_snapshots_open, when a job starts from what another leaves */
+    bool keeps;       /* what jobs leave may be kept (sandbox_keep), snapshots with it */
     uint32_t devices; /* that any job has: bits of enum jobs_device */
     const struct sandbox_hidden *hidden; /* borrowed; NULL: nothing */
     int disk; /* of sandbox_disk_ahead_socket, then the stage's; -EBADF: none */
@@ -201,8 +202,12 @@ void sandbox_user_names(const int *layers, size_t n_layers, const char *spec, si
                         struct strbuf *names, char **ret_nearest);
 
 /* What a kept job wrote (sandbox_keep), to lie under a session as its top lower layer. */
+#define SANDBOX_KEPT_DIR "j"
 struct sandbox_kept {
-    int image;          /* readable */
+    int image; /* readable */
+    /* what it started from, top first: as many as job->depth, for sandbox_snapshot_import */
+    const int *below;
+    size_t n_below;
     const char *dir;    /* sandbox_job.dir of that job */
     uint32_t id_base;   /* of its stage */
     uint32_t uid, gid;  /* of its commands */
@@ -468,6 +473,11 @@ struct sandbox_keeping {
 int sandbox_keep(struct sandbox_stage *stage, const struct sandbox_job *job,
                  const struct sandbox_keeping *keeping, uint64_t *ret_bytes,
                  struct cupel_error *err);
+/* The same with the run's snapshot of that number, which stays what it is. Where there is a disk,
+ * nothing is copied: it gets another name. */
+int sandbox_keep_snapshot(struct sandbox_stage *stage, size_t number,
+                          const struct sandbox_keeping *keeping, uint64_t *ret_bytes,
+                          struct cupel_error *err);
 /* The ids of this stage's jobs begin here on the host. */
 uint32_t sandbox_stage_id_base(const struct sandbox_stage *stage);
 /* Removes what the job wrote and closes its fds. */
@@ -485,6 +495,10 @@ int sandbox_written_open(struct sandbox_stage *stage, const struct sandbox_job *
  * read-only, and nothing is copied. What is left for sandbox_finish is to close fds. */
 int sandbox_snapshot(struct sandbox_stage *stage, struct sandbox_job *job, size_t number,
                      struct cupel_error *err);
+/* Makes what was kept of one (sandbox_keep_snapshot), a readable file or directory, the run's
+ * snapshot of that number. */
+int sandbox_snapshot_import(struct sandbox_stage *stage, size_t number, int image,
+                            struct cupel_error *err);
 /* What that job wrote into its root, owners and all as they were in the job, as a layer of an
  * overlay (`userxattr`): a readable directory. */
 int sandbox_snapshot_open(int ns, size_t number, const struct sandbox_privilege *p, int *ret_tree,

@@ -336,7 +336,7 @@ int session_exec(const struct exec_options *options, int *ret_exit, struct cupel
                      .tty = {.guard = -1, .guard_pipe = -EBADF}};
     int r;
 
-    session_job_make(&e.of, options->plan, options->job);
+    session_job_make(&e.of, options->plan, options->job, false);
     find_terminal(&e);
     r = exec_prepare(&e, err);
     if (r == 0) {

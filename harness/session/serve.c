@@ -288,6 +288,19 @@ static int run_bases(struct attempt_context *ctx, struct cupel_error *err)
     return r;
 }
 
+/* Has what lies below a kept job lie below the session. */
+static int lay_kept(struct attempt_context *ctx, const struct sandbox_kept *kept,
+                    struct cupel_error *err)
+{
+    size_t own = ctx->run->n_instances - 1;
+    int r = 0;
+
+    for (size_t i = ctx->run->instances[own].from, n = 0; r == 0 && i != INSTANCE_NONE;
+         i = ctx->run->instances[i].from)
+        r = sandbox_snapshot_import(ctx->stage, i, kept->below[n++], err);
+    return r;
+}
+
 /* Serves it beside the services of its job, if that has any. */
 static int serve_beside_services(struct attempt_context *ctx, const struct serve_session *s,
                                  const struct instance *own, struct attempt_leftover *l,
@@ -321,7 +334,7 @@ _Noreturn void serve_session(const struct serve_session *s, pid_t front)
     slot_become(front);
     r = slot_open_stage(s->run, 0, &ctx.stage, &lock, &err);
     if (r == 0)
-        r = run_bases(&ctx, &err);
+        r = s->launch.kept != NULL ? lay_kept(&ctx, s->launch.kept, &err) : run_bases(&ctx, &err);
     if (r == 0) {
         r = launch_instance(&ctx, own, &s->launch, jobs_services_count(own->job) > 0,
                             &leftover.caches, &leftover.cgroup, &leftover.sandbox, &err);

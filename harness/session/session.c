@@ -79,7 +79,7 @@ static void make_job(struct session *s)
 {
     const struct session_options *o = s->options;
 
-    session_job_make(&s->of, o->plan, o->job);
+    session_job_make(&s->of, o->plan, o->job, o->kept != NULL);
     s->job = s->of.job;
     make_argv(s);
     s->step = (struct jobs_step){.argv = s->argv, .expect = {.exit = -1}, .line = o->job->line};

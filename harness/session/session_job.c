@@ -14,10 +14,19 @@ static void make_own_bridge(struct session_job *s)
     s->job->bridge = s->job->bridge_member = 0;
 }
 
+/* Takes away what only a job that runs has to do with. */
+static void stand_still(struct jobs_job *base)
+{
+    base->services = NULL;
+    base->n_secrets = 0;
+    base->network = JOBS_NETWORK_LOOPBACK;
+    base->limits = (struct jobs_limits){0};
+}
+
 /* Makes the jobs that this one starts from; they run as ever, without what is only of use in
  * reports. Returns how many there are. */
 static size_t make_bases(struct session_job *s, const struct jobs_job *of_file,
-                         const struct jobs_job *job)
+                         const struct jobs_job *job, bool kept)
 {
     size_t n = job->depth;
 
@@ -28,14 +37,16 @@ static size_t make_bases(struct session_job *s, const struct jobs_job *of_file,
         memset(s->jobs[i].tests, 0, sizeof(s->jobs[i].tests));
         s->jobs[i].coverage = (struct jobs_coverage){0};
         s->jobs[i].from = i > 0 ? i - 1 : JOBS_FROM_NOTHING;
+        if (kept)
+            stand_still(&s->jobs[i]);
     }
     return n;
 }
 
 void session_job_make(struct session_job *s, const struct jobs_plan *plan,
-                      const struct jobs_job *job)
+                      const struct jobs_job *job, bool kept)
 {
-    size_t n_bases = make_bases(s, plan->jobs, job);
+    size_t n_bases = make_bases(s, plan->jobs, job, kept);
 
     s->job = &s->jobs[n_bases];
     *s->job = *job;

@@ -14,9 +14,10 @@ struct session_job {
     size_t bridge_member;      /* 0 */
 };
 
-/* What it has is the plan's: borrowed. The job may be changed afterwards; it points into *s. */
+/* What it has is the plan's: borrowed. The job may be changed afterwards; it points into *s. Where
+ * what lies below was `kept`, the jobs below are there for that, and do not run. */
 void session_job_make(struct session_job *s, const struct jobs_plan *plan,
-                      const struct jobs_job *job);
+                      const struct jobs_job *job, bool kept);
 /* Refuses what the jobs below cannot have by themselves. */
 int session_job_check(const struct session_job *s, struct cupel_error *err);
 /* Opens logs for the jobs below and for services, if there are any; what they print goes with the

@@ -5,6 +5,7 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
+printf 'cupel: 1\njobs: {a: {run: "false"}, b: {run: "false"}, c: {run: "false"}}\n' >many.yaml
 mkdir tree && echo original >tree/file && echo single >single
 cat >kept.yaml <<'YAML'
 cupel: 1
@@ -170,11 +171,65 @@ expect_stderr "set-up step 'attach-inputs' failed on /in/tree: Not a directory"
 expect_stderr 'hint: the job left its files so'
 run_cupel clean --kept
 
-it "never more than asked for, and what is not kept says so"
-job_file many.yaml <<'YAML'
+it "one that started from others is kept with what they left; opened again, it lies over exactly that, and none runs again"
+: >gate
+job_file chain.yaml <<'YAML'
 cupel: 1
-jobs: {a: {run: "false"}, b: {run: "false"}, c: {run: "false"}}
+defaults: {limits: {disk: 32M, wall: 20s}, inputs: [{from: gate, to: /gate, mode: ro}]}
+jobs:
+  build:
+    inputs: [{from: gate, to: /gate, mode: ro}, {from: tree, to: /in}]
+    run: '[ ! -s /gate ]; echo built >out; echo build >/in/file; chown 12:34 out; rm /etc/hostname'
+  test: {from: build, user: nobody, workdir: /tmp/t, run: "[ ! -s /gate ]; cat /work/out >seen; exit 1"}
+  stage: {from: build, run: "[ ! -s /gate ]; echo staged >>out; mkdir d; ln out d/hard"}
+  ship:
+    from: stage
+    services: {db: {run: "echo up; sleep 1000", ready: {log: up}}}
+    run: "[ ! -s /gate ]; echo shipped >>out; rm -r d; exit 1"
 YAML
+cupel_run chain.yaml --keep-failed -j 2
+expect_equal "$(kept_ids)" "ship test "
+expect_equal "$(cat out/logs/*.stderr)" ""
+echo shut >gate # whatever runs again now fails
+in_kept test -- sh -c 'cat seen /work/out /in/file; stat -c %u:%g /work/out; ls /etc/hostname; id -un'
+expect_exit 0
+expect_equal "$(tr '\n' ' ' <stdout)" "built built build 12:34 nobody "
+expect_stderr "/etc/hostname.*No such file"
+in_kept ship -- sh -c 'cat out /in/file; stat -c %h out; ls -d d; echo more >>out'
+expect_equal "$(tr '\n' ' ' <stdout)" "built staged shipped build 1 "
+expect_stderr "ls: cannot access 'd'"
+expect_stderr "^cupel: starting the services of job 'ship'$"
+in_kept ship -- cat out
+expect_equal "$(tr '\n' ' ' <stdout)" "built staged shipped "
+expect_equal "$(cat tree/file)" original
+expect_clean
+
+it "what several started from takes its place once, and goes with the last of them"
+expect_equal "$(stat -c %h cache/cupel/kept/*/below-* | sort -n | tail -n 1)" 2
+run_cupel clean --kept
+expect_stdout '^2 kept jobs removed'
+expect_equal "$(ls cache/cupel/kept)" ""
+
+it "--keep all keeps what passed, too, and what others started from is there by itself"
+: >gate
+cupel_run chain.yaml --keep all -j 2
+expect_equal "$(kept_ids)" "build ship stage test "
+expect_result build '.kept | test("/build$")'
+echo shut >gate
+in_kept build -- sh -c 'cat out; test -e d || echo none'
+expect_equal "$(tr '\n' ' ' <stdout)" "built none "
+in_kept stage -- sh -c 'cat out; stat -c %h d/hard'
+expect_equal "$(tr '\n' ' ' <stdout)" "built staged 2 "
+cupel_run many.yaml --keep none --keep-failed=2
+expect_equal "$(kept_ids)" "build ship stage test "
+cupel_run many.yaml --keep some
+expect_exit 2
+expect_stderr "--keep takes failed, all or none, not 'some'"
+run_cupel clean --kept
+expect_stdout '^4 kept jobs removed'
+expect_clean
+
+it "never more than asked for, and what is not kept says so"
 run_cupel clean --kept
 expect_exit 0
 expect_equal "$(kept_ids)" ""

@@ -94,6 +94,32 @@ it "opened again as the user that the job had, whatever it has made of its passw
 in_kept nobody -- sh -c 'id -u; cat /tmp/left; cat /etc/passwd'
 expect_equal "$(tr '\n' ' ' <stdout)" "65534 x nobody:x:0:0::/:/bin/sh "
 
+it "one that started from others is kept with what they left, in memory or in a directory"
+cat >chain.yaml <<'YAML'
+cupel: 1
+rootfs: {t: {tar: root.tar}}
+defaults: {rootfs: t, limits: {wall: 60s}}
+jobs:
+  build: {run: "echo built >out; chown 12:34 out; ln out hard; rm -r /lower/deep; mkfifo fifo"}
+  test: {from: build, limits: {disk: 32M}, run: "echo tested >>out; mkdir /lower/deep; echo mine >/lower/deep/mine"}
+  ship: {from: test, run: "echo shipped >>out; rm hard; exit 1"}
+YAML
+cupel_run chain.yaml --keep all
+expect_exit 1
+expect_equal "$(jq -r 'select(.kept != null) | .id' out/results.jsonl | sort | tr '\n' ' ')" "build ship test "
+sed -i 's/echo built/exit 9; echo built/' chain.yaml
+in_kept ship -- sh -c 'cat out; stat -c "%u:%g %h" out; ls /lower /lower/deep; test -p fifo && ls hard; echo x >>out'
+expect_equal "$(tr '\n' ' ' <stdout)" "built tested shipped 12:34 1 /lower: deep file  /lower/deep: mine "
+in_kept ship -- cat out
+expect_equal "$(tr '\n' ' ' <stdout)" "built tested shipped "
+in_kept test -- sh -c 'cat out; stat -c %h hard; cat /lower/deep/mine'
+expect_equal "$(tr '\n' ' ' <stdout)" "built tested 2 mine "
+in_kept build -- sh -c 'cat out; ls /lower'
+expect_equal "$(tr '\n' ' ' <stdout)" "built file "
+expect_clean
+run_cupel list --kept --json
+for entry in $(jq -r '.[] | select(.job == "ship" or .job == "build" or .job == "test") | .run' stdout | sort -u); do rm -rf "cache/cupel/kept/$entry".*; done
+
 it "its size is that of what the job wrote"
 run_cupel list --kept --json
 expect_equal "$(jq -r '[.[] | .bytes > 0 and .bytes < 1000000] | all' stdout) $(jq length stdout)" "true 3"

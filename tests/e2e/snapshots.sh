@@ -264,15 +264,4 @@ expect_exit 2
 expect_stderr "job 'build', which has to run first, did not pass \(failed\): exit code 3, expected 0"
 expect_clean
 
-it "--keep-failed says why nothing is kept of a job that started from another"
-cat >kept.yaml <<'YAML'
-cupel: 1
-jobs:
-  build: {run: "true"}
-  test: {from: build, run: "exit 1"}
-YAML
-cupel_run kept.yaml --keep-failed
-expect_exit 1
-expect_result test '.notes | any(test("not kept: what it wrote lies on what .build. left"))'
-
 all_done

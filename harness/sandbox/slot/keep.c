@@ -7,6 +7,7 @@
 #include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/sandbox.h"
 #include "harness/sandbox/slot/keep_copy.h"
+#include "harness/sandbox/slot/snapshot.h"
 #include "harness/sandbox/slot/stage.h"
 #include "harness/sandbox/slot/stage_ns.h"
 #include "harness/sandbox/slot/upper.h"
@@ -59,6 +60,16 @@ static int keep_directory(const struct upper *u, const char *dir, const struct s
     return r;
 }
 
+static int say_kept(int r, const char *what, struct cupel_error *err)
+{
+    if (r == -ECANCELED)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "stopped while it was copied");
+    if (r == -ELOOP)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                               "its directories are nested too deep to be copied");
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot keep %s", what) : 0;
+}
+
 int sandbox_keep(struct sandbox_stage *stage, const struct sandbox_job *job,
                  const struct sandbox_keeping *keeping, uint64_t *ret_bytes,
                  struct cupel_error *err)
@@ -69,13 +80,54 @@ int sandbox_keep(struct sandbox_stage *stage, const struct sandbox_job *job,
         r = stage->upper->kind == UPPER_DISK
                 ? keep_disk(stage, keeping, ret_bytes)
                 : keep_directory(stage->upper, job->dir, keeping, ret_bytes);
-    if (r == -ECANCELED)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "stopped while it was copied");
-    if (r == -ELOOP)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                               "its directories are nested too deep to be copied");
-    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot keep what the job wrote")
-                 : 0;
+    return say_kept(r, "what the job wrote", err);
+}
+
+/* ---- with what it started from ---- */
+
+static int keep_linked(const struct sandbox_stage *stage, size_t number,
+                       const struct sandbox_keeping *k, uint64_t *ret_bytes)
+{
+    char name[SNAPSHOT_NAME_SIZE];
+    struct stat st;
+
+    if (linkat(stage->store_dirfd, snapshot_file(number, name), k->dirfd, k->name, 0) < 0 ||
+        fstatat(k->dirfd, k->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return -errno;
+    *ret_bytes = (uint64_t)st.st_blocks * 512;
+    return 0;
+}
+
+static int keep_copied(struct sandbox_stage *stage, size_t number, const struct sandbox_keeping *k,
+                       uint64_t *ret_bytes)
+{
+    const struct keep_copy_bounds bounds = {.bytes = UINT64_MAX, /* it had one */
+                                            .files = UINT64_MAX,
+                                            .stopped = k->stopped,
+                                            .data = k->data};
+    cleanup_close int mount = snapshot_clone(stage, number), from = -EBADF, to = -EBADF;
+    int r;
+
+    if (mount < 0)
+        return mount;
+    from = openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (from < 0 || mkdirat(k->dirfd, k->name, 0700) < 0)
+        return -errno;
+    to = openat(k->dirfd, k->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    r = to < 0 ? -errno : keep_copy_as(from, to, SANDBOX_KEPT_DIR, &bounds);
+    if (r == 0)
+        *ret_bytes = keep_copy_measure(to, SANDBOX_KEPT_DIR);
+    return r;
+}
+
+int sandbox_keep_snapshot(struct sandbox_stage *stage, size_t number,
+                          const struct sandbox_keeping *keeping, uint64_t *ret_bytes,
+                          struct cupel_error *err)
+{
+    int r = stage->privilege.host ? keep_linked(stage, number, keeping, ret_bytes)
+                                  : keep_copied(stage, number, keeping, ret_bytes);
+
+    return say_kept(r, "what the job started from", err);
 }
 
 uint32_t sandbox_stage_id_base(const struct sandbox_stage *stage)
@@ -100,24 +152,23 @@ static int map_owners(int mount, const struct sandbox_stage *s, uint32_t on_disk
     return mount_change(mount, &attr);
 }
 
-/* The disk, or where there was none, the directory. */
-static int mount_kept(const struct sandbox_stage *s, const struct sandbox_kept *kept,
-                      struct cupel_error *err)
+int keep_mount(const struct sandbox_stage *s, int image, bool *ret_is_disk, struct cupel_error *err)
 {
     struct stat st;
     int mount;
 
-    if (fstat(kept->image, &st) < 0)
+    if (fstat(image, &st) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot look at what is kept");
-    if (!S_ISDIR(st.st_mode) && s->privilege.host)
-        return upper_mount_image(kept->image, UPPER_READ_ONLY, NULL, err);
-    if (!S_ISDIR(st.st_mode)) {
+    *ret_is_disk = !S_ISDIR(st.st_mode);
+    if (*ret_is_disk && s->privilege.host)
+        return upper_mount_image(image, UPPER_READ_ONLY, NULL, err);
+    if (*ret_is_disk) {
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, EPERM,
                               "what is kept is a disk, and only root can mount that");
         cupel_error_hint(err, "start cupel as root, as it was when the job ran");
         return -EPERM;
     }
-    mount = mount_clone_fd(kept->image);
+    mount = mount_clone_fd(image);
     return mount < 0
                ? cupel_error_set(err, CUPEL_ERROR_HARNESS, mount, "cannot attach what is kept")
                : mount;
@@ -126,7 +177,8 @@ static int mount_kept(const struct sandbox_stage *s, const struct sandbox_kept *
 int stage_attach_kept(struct sandbox_stage *s, const struct sandbox_kept *kept,
                       struct cupel_error *err)
 {
-    cleanup_close int mount = mount_kept(s, kept, err);
+    bool is_disk;
+    cleanup_close int mount = keep_mount(s, kept->image, &is_disk, err);
     int r = mount;
 
     if (r < 0)

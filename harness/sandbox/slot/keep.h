@@ -8,3 +8,7 @@
  * Once a stage. */
 int stage_attach_kept(struct sandbox_stage *s, const struct sandbox_kept *kept,
                       struct cupel_error *err);
+/* Returns a detached mount of what is kept, as it is: a disk, or where there was none, a directory.
+ */
+int keep_mount(const struct sandbox_stage *s, int image, bool *ret_is_disk,
+               struct cupel_error *err);

@@ -185,18 +185,13 @@ static bool is_mounted(const struct copying *c, int dir)
            (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
-static int copy_directory(struct copying *c, int from_dir, int to_dir, const char *name,
-                          unsigned depth)
+static int copy_opened(struct copying *c, int from, int to_dir, const char *name, unsigned depth)
 {
-    cleanup_close int from =
-                          openat(from_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
-                      to = -EBADF;
+    cleanup_close int to = -EBADF;
     struct stat st;
     int r;
 
-    if (depth == DEPTH_MAX)
-        return -ELOOP;
-    if (from < 0 || fstat(from, &st) < 0 || mkdirat(to_dir, name, 0700) < 0)
+    if (fstat(from, &st) < 0 || mkdirat(to_dir, name, 0700) < 0)
         return -errno;
     to = openat(to_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (to < 0)
@@ -205,6 +200,17 @@ static int copy_directory(struct copying *c, int from_dir, int to_dir, const cha
     if (r == 0)
         r = copy_attributes(c, from, to);
     return r == 0 ? copy_owner(c, to, &st) : r;
+}
+
+static int copy_directory(struct copying *c, int from_dir, int to_dir, const char *name,
+                          unsigned depth)
+{
+    cleanup_close int from = -EBADF;
+
+    if (depth == DEPTH_MAX)
+        return -ELOOP;
+    from = openat(from_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return from < 0 ? -errno : copy_opened(c, from, to_dir, name, depth);
 }
 
 static int copy_other(struct copying *c, int from, int to, const char *name, const struct stat *st)
@@ -265,16 +271,24 @@ static int make_links(struct copying *c, int dir, int *ret)
     return c->links < 0 ? -errno : 0;
 }
 
-int keep_copy_into(int from_dir, int to_dir, const char *name,
-                   const struct keep_copy_bounds *bounds)
+int keep_copy_as(int from, int to_dir, const char *name, const struct keep_copy_bounds *bounds)
 {
     struct copying c = {.bounds = bounds};
     cleanup_close int links = -EBADF;
     int r = make_links(&c, to_dir, &links);
 
     if (r == 0)
-        r = copy_directory(&c, from_dir, to_dir, name, 0);
+        r = copy_opened(&c, from, to_dir, name, 0);
     return r == 0 ? file_remove_tree_at(to_dir, LINKS) : r;
+}
+
+int keep_copy_into(int from_dir, int to_dir, const char *name,
+                   const struct keep_copy_bounds *bounds)
+{
+    cleanup_close int from =
+        openat(from_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    return from < 0 ? -errno : keep_copy_as(from, to_dir, name, bounds);
 }
 
 int keep_copy_contents(int from, int to, int aside, const struct keep_copy_bounds *bounds)

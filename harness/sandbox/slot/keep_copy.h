@@ -22,6 +22,8 @@ struct keep_copy_bounds {
  * the caller to remove. */
 int keep_copy_into(int from_dir, int to_dir, const char *name,
                    const struct keep_copy_bounds *bounds);
+/* The same of an open directory, which is to have that name in to_dir. */
+int keep_copy_as(int from, int to_dir, const char *name, const struct keep_copy_bounds *bounds);
 /* The same with what is in `from`, and with what it is itself, for the empty directory `to`;
  * `aside` is one on the same disk, for what is needed meanwhile. */
 int keep_copy_contents(int from, int to, int aside, const struct keep_copy_bounds *bounds);

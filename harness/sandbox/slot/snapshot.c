@@ -12,6 +12,7 @@
 #include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/sandbox.h"
 #include "harness/sandbox/slot/id_map.h"
+#include "harness/sandbox/slot/keep.h"
 #include "harness/sandbox/slot/losses.h"
 #include "harness/sandbox/slot/netns.h"
 #include "harness/sandbox/slot/stage.h"
@@ -24,7 +25,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#define NAME_SIZE 32
+#define NAME_SIZE SNAPSHOT_NAME_SIZE
 
 /* ---- the run's namespace ---- */
 
@@ -72,12 +73,28 @@ static int attach_for_now(int mount, const char *path)
     return r;
 }
 
+static bool detach(const char *path)
+{
+    return umount2(path, MNT_DETACH) == 0 && rmdir(path) == 0;
+}
+
 static int clone_mount(const char *path)
 {
     return mount_clone(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
 }
 
 /* ---- making one ---- */
+
+/* What may be kept is found under one name, whichever slot and job it was of. */
+static int name_job_dir(struct sandbox_stage *s, struct sandbox_job *job)
+{
+    if (!s->keeps || s->upper->kind != UPPER_DISK)
+        return 0;
+    if (renameat(upper_fd(s->upper), job->dir, upper_fd(s->upper), SANDBOX_KEPT_DIR) < 0)
+        return -errno;
+    (void)snprintf(job->dir, sizeof(job->dir), "%s", SANDBOX_KEPT_DIR);
+    return 0;
+}
 
 static int clone_job_dir(struct sandbox_stage *s, const char *dir)
 {
@@ -99,6 +116,9 @@ static int clone_job_dir(struct sandbox_stage *s, const char *dir)
  * on, a directory goes where nothing that is done with the stage's upper one reaches it. */
 static int take_from_stage(struct sandbox_stage *s, struct sandbox_job *job, const char *name)
 {
+    if (s->keeps && s->upper->kind == UPPER_DISK &&
+        linkat(s->upper->image, "", s->store_dirfd, name, AT_EMPTY_PATH) < 0)
+        return -errno;
     if (s->upper->kind == UPPER_DIRECTORY) {
         if (renameat(upper_fd(s->upper), job->dir, s->store_dirfd, name) < 0)
             return -errno;
@@ -123,6 +143,8 @@ int sandbox_snapshot(struct sandbox_stage *s, struct sandbox_job *job, size_t nu
     int r = job->dir[0] == '\0' || s->upper == NULL ? -ENODATA : 0;
 
     name_of(number, name);
+    if (r == 0)
+        r = name_job_dir(s, job);
     /* others will read it for as long as the run lasts, and no later look would tell them that it
      * was lost on the way */
     if (r == 0 && s->upper->kind == UPPER_DISK)
@@ -144,6 +166,79 @@ int sandbox_snapshot(struct sandbox_stage *s, struct sandbox_job *job, size_t nu
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
                                    "cannot keep what the job wrote for others to start from")
                  : 0;
+}
+
+/* ---- one that was kept ---- */
+
+/* Returns what the job wrote, of a directory, as a detached mount. */
+static int clone_of_directory(int image)
+{
+    cleanup_close int fd =
+        openat(image, SANDBOX_KEPT_DIR, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    return fd < 0 ? -errno : mount_clone_fd(fd);
+}
+
+/* Attaches the disk for as long as it takes to find in it what the job wrote. */
+static int attach_of_disk(int disk, const char *name)
+{
+    cleanup_close int mount = -EBADF;
+    int r = attach_for_now(disk, "/kept");
+
+    if (r < 0)
+        return r;
+    r = mount = clone_mount("/kept/" SANDBOX_KEPT_DIR);
+    (void)detach("/kept");
+    return r < 0 ? r : attach_for_now(mount, name);
+}
+
+int sandbox_snapshot_import(struct sandbox_stage *s, size_t number, int image,
+                            struct cupel_error *err)
+{
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID,
+                              .propagation = MS_PRIVATE};
+    bool is_disk;
+    cleanup_close int mount = keep_mount(s, image, &is_disk, err);
+    char name[NAME_SIZE];
+    int r = mount;
+
+    if (r < 0)
+        return r;
+    name_of(number, name);
+    if (!is_disk) {
+        base_closep(&mount);
+        r = mount = clone_of_directory(image);
+    }
+    if (r >= 0)
+        r = mount_change(mount, &attr);
+    if (r == 0)
+        r = enter_snapshots(s);
+    if (r == 0) {
+        r = is_disk ? attach_of_disk(mount, name) : attach_for_now(mount, name);
+        stage_leave(s);
+    }
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                                   "cannot attach what the kept job started from")
+                 : 0;
+}
+
+int snapshot_clone(struct sandbox_stage *s, size_t number)
+{
+    char name[NAME_SIZE];
+    int r = enter_snapshots(s);
+
+    name_of(number, name);
+    if (r == 0) {
+        r = clone_mount(name);
+        stage_leave(s);
+    }
+    return r;
+}
+
+const char *snapshot_file(size_t number, char buf[static SNAPSHOT_NAME_SIZE])
+{
+    name_of(number, buf);
+    return buf + 1;
 }
 
 /* ---- using one ---- */
@@ -173,15 +268,9 @@ static int map_owners(bool host, int mount, uint32_t id_base, const struct owner
 
 static int clone_snapshot(struct sandbox_stage *s, size_t number, const struct owner_change *change)
 {
-    cleanup_close int mount = -EBADF;
-    char name[NAME_SIZE];
-    int r = enter_snapshots(s);
+    cleanup_close int mount = snapshot_clone(s, number);
+    int r = mount;
 
-    name_of(number, name);
-    if (r == 0) {
-        r = mount = clone_mount(name);
-        stage_leave(s);
-    }
     if (r >= 0)
         r = map_owners(s->privilege.host, mount, s->id_base, change);
     return r < 0 ? r : steal_fd(&mount);
@@ -304,11 +393,6 @@ int sandbox_written_open(struct sandbox_stage *s, const struct sandbox_job *job,
 
 /* ---- and no more ---- */
 
-static bool detach(const char *path)
-{
-    return umount2(path, MNT_DETACH) == 0 && rmdir(path) == 0;
-}
-
 void sandbox_snapshot_forget(struct sandbox_stage *s, size_t number)
 {
     char path[NAME_SIZE];
@@ -325,7 +409,7 @@ void sandbox_snapshot_forget(struct sandbox_stage *s, size_t number)
     name_of(number, path);
     first = enter_snapshots(s) == 0 && detach(path);
     stage_leave(s);
-    if (first && !s->privilege.host)
+    if (first && (s->keeps || !s->privilege.host))
         (void)file_remove_tree_at(s->store_dirfd,
                                   path + 1); /* what stays goes with the run's directory */
 }

@@ -123,6 +123,7 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
                                 .number = config->number,
                                 .nat = config->nat,
                                 .snapshots_ns = config->snapshots,
+                                .keeps = config->keeps,
                                 .hidden = config->hidden,
                                 .id_map = -EBADF,
                                 .host_ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC),

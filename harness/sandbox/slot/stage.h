@@ -59,6 +59,7 @@ struct sandbox_stage {
     size_t n_roots;
     const struct sandbox_hidden *hidden; /* borrowed, or NULL */
     int snapshots_ns; /* borrowed; -EBADF: no job of the run starts from another */
+    bool keeps;       /* snapshots have names in the store, by which they may be kept */
     struct stage_snapshot *snapshots;
     size_t n_snapshots;
     uint64_t serial;
