@@ -82,7 +82,7 @@ static const char *pattern_unknown(const char *p)
 
 /* Turns a pattern as GitLab has it ("/TOTAL.*(\d+)%/") into a POSIX one; NULL: it cannot be, and
  * *ret_why says why. */
-static const char *pattern_translate(struct loader *l, const char *text, size_t n,
+static const char *pattern_translate(struct arena *arena, const char *text, size_t n,
                                      const char **ret_why)
 {
     cleanup_strbuf struct strbuf b = {0};
@@ -117,7 +117,26 @@ static const char *pattern_translate(struct loader *l, const char *text, size_t 
             strbuf_add(&b, text + i, 1); /* "\%" and "\/" are themselves */
         }
     }
-    return arena_strdup(l->plan->arena, b.data);
+    return arena_strdup(arena, b.data);
+}
+
+const char *coverage_pattern(struct arena *arena, const char *text, size_t n, const char **ret_why)
+{
+    const char *pattern = pattern_translate(arena, text, n, ret_why);
+    char words[200];
+    regex_t compiled;
+    int r;
+
+    if (pattern == NULL)
+        return NULL;
+    r = regcomp(&compiled, pattern, REG_EXTENDED);
+    if (r != 0) {
+        (void)regerror(r, &compiled, words, sizeof(words));
+        *ret_why = arena_printf(arena, "it is no regular expression: %s", words);
+        return NULL;
+    }
+    regfree(&compiled);
+    return pattern;
 }
 
 void key_set_coverage(struct loader *l, const struct key *k, const struct node *value, void *object)
@@ -125,9 +144,6 @@ void key_set_coverage(struct loader *l, const struct key *k, const struct node *
     struct draft *d = object;
     struct jobs_coverage coverage = {0};
     const char *why = NULL;
-    char words[200];
-    regex_t compiled;
-    int r;
 
     if (value->kind == NODE_MAP) {
         if (keys_apply(l, k->sub, value, &coverage))
@@ -136,18 +152,11 @@ void key_set_coverage(struct loader *l, const struct key *k, const struct node *
     }
     if (!value_is_text(l, value, k->name, "a regular expression, or a map"))
         return;
-    coverage.pattern = pattern_translate(l, value->text, value->n, &why);
+    coverage.pattern = coverage_pattern(l->plan->arena, value->text, value->n, &why);
     if (coverage.pattern == NULL) {
         problem_at(l, value, "'%s': %s", k->name, why);
         return;
     }
-    r = regcomp(&compiled, coverage.pattern, REG_EXTENDED);
-    if (r != 0) {
-        (void)regerror(r, &compiled, words, sizeof(words));
-        problem_at(l, value, "'%s' is no regular expression: %s", k->name, words);
-        return;
-    }
-    regfree(&compiled);
     d->job.coverage = coverage;
 }
 

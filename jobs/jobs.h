@@ -604,6 +604,20 @@ int jobs_load_request(const char *name, const char *dir, const char *text, size_
                       struct jobs_plan **ret_plan, struct strbuf *problems,
                       struct cupel_error *err);
 
+/* ---- pipelines of other tools ---- */
+
+enum jobs_convert { JOBS_CONVERT_GITLAB, JOBS_CONVERT_GITHUB };
+/* Finds the tool by its name: "gitlab", "github". */
+bool jobs_convert_find(const char *word, enum jobs_convert *ret);
+/* Appends the job file that says what the text, a pipeline, says. What of it has no counterpart is
+ * told in `notes`, one line each with its place, and as a comment in the job file; *ret_left is how
+ * much that was. Jobs and steps under conditions that are not evaluated stand there as comments, or
+ * with `assume` as if those held. When it fails, `notes` has the problems. `file` is for messages.
+ */
+int jobs_convert(enum jobs_convert from, bool assume, const char *file, const char *text,
+                 size_t len, struct strbuf *out, struct strbuf *notes, size_t *ret_left,
+                 struct cupel_error *err);
+
 /* ---- a job of a command line ---- */
 
 #define JOBS_COMMAND_LINE "the command line" /* its plan's `file`, where there is none */

@@ -237,6 +237,9 @@ bool value_argument(struct loader *l, const struct node *n, const char *name, co
 /* A list of arguments, at least `min` of them, NULL-terminated. */
 bool value_argv(struct loader *l, const struct node *n, const char *name, size_t min,
                 const char ***ret);
+/* The pattern of `coverage`, as GitLab has it or not, in POSIX's words; NULL: it has none, and
+ * *ret_why says why. job_tests.c */
+const char *coverage_pattern(struct arena *arena, const char *text, size_t n, const char **ret_why);
 bool name_is_valid(const char *name);
 /* a job's may have nearly anything in it: job_name.c */
 void job_name_check(struct loader *l, const struct node *name);

@@ -59,6 +59,7 @@ struct source {
     uint32_t reading; /* the origin of what is in `text` */
     /* of all files so far: values of their trees, and bytes that aliases stand for */
     size_t n_nodes, copied;
+    bool takes_reference; /* a list may have GitLab's tag !reference */
 };
 
 static inline struct source_place source_at(uint32_t line, uint32_t column)

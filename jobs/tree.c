@@ -226,7 +226,11 @@ static struct node *build_collection(struct tree_builder *b, const yaml_event_t 
 
     if (n == NULL)
         return NULL;
-    (void)check_tag(b, e, tag);
+    if (b->source->takes_reference && kind == NODE_LIST && tag != NULL &&
+        str_eq((const char *)tag, "!reference"))
+        n->reference = true;
+    else
+        (void)check_tag(b, e, tag);
     if (anchor != NULL)
         a = anchors_open(&b->anchors, (const char *)anchor, n);
     n = kind == NODE_LIST ? build_list(b, n, depth) : build_map(b, n, depth);

@@ -14,10 +14,11 @@ enum node_kind {
 };
 
 struct node {
-    uint8_t kind; /* enum node_kind */
-    bool plain;   /* a scalar without quotes: null, booleans and numbers are only what is plain */
-    bool lost;    /* a map of which a key was refused: what it lacks may be there */
-    bool dollar;  /* there is "${{" in it or below it */
+    uint8_t kind;   /* enum node_kind */
+    bool plain;     /* a scalar without quotes: null, booleans and numbers are only what is plain */
+    bool lost;      /* a map of which a key was refused: what it lacks may be there */
+    bool dollar;    /* there is "${{" in it or below it */
+    bool reference; /* a list with GitLab's tag !reference */
     /* a scalar of which a part was replaced: text, but a boolean where one is asked for */
     bool replaced;
     bool shared; /* its children are those of another map, too, and stay as they are */

@@ -39,6 +39,7 @@ static const struct {
     {"serve", cli_serve, "run jobs that come over HTTP on a Unix socket"},
     {"validate", cli_validate, "check job files and report every problem"},
     {"list", cli_list, "list the jobs of job files in the order of running"},
+    {"convert", cli_convert, "make a job file of a GitLab or GitHub pipeline"},
     {"schema", cli_schema, "print the JSON Schema of the job file"},
     {"rootfs", cli_rootfs, "look at and manage the cache of root file systems"},
     {"cache", cli_cache, "look at and remove what jobs have saved for later ones"},

@@ -2,6 +2,7 @@
 /* shards: `parallel: N`: instances that share one job's work. Private to jobs/expand/. */
 #pragma once
 
+#include "jobs/expand/expand.h"
 #include "jobs/expand/matrix.h"
 
 #define SHARDS_MAX 1000
@@ -16,5 +17,3 @@ struct shards {
 bool shards_read(struct loader *l, const struct node *value, struct shards *s);
 /* Adds what shard i, from 0 on, has to a combination that has room for it. */
 void shards_add(const struct shards *s, size_t i, struct combination *c);
-/* Whether it is a variable that they are told by: no matrix may have it for a key. */
-bool shards_have(const char *name);

@@ -11,6 +11,7 @@ it checks nothing itself.
 ROOMS = {
     "base": {"public": ["aside.h", "base.h", "interrupt.h", "late.h", "libcrypto.h", "program.h", "redact.h", "weaken.h"], "may": []},
     "jobs": {"public": ["jobs.h"], "may": ["base", "jobs/expand"], "shared": ["load.h", "source.h", "tree.h"]},
+    "jobs/convert": {"public": [], "may": ["base", "jobs", "jobs/expand"]},
     "jobs/expand": {"public": ["anchors.h", "expand.h", "host.h", "pairing.h"], "may": ["base", "jobs"]},
     "reports": {"public": ["reports.h", "tests.h"], "may": ["base"]},
     # confined < store < sources < the outer room, whose cache.h has the types that all of them use.

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_convert: a pipeline of GitLab's or GitHub's becomes a job file on standard output. */
+#include "harness/cli/cli.h"
+#include "harness/cli/options.h"
+#include "jobs/jobs.h"
+
+#include <fcntl.h>
+
+#define CONVERT_FILE_MAX ((size_t)4 * 1024 * 1024)
+#define EXIT_LEFT_OUT 1
+
+struct convert_arguments {
+    bool conditional;
+};
+
+static const struct cli_option options[] = {
+    CLI_OPTION('\0', "conditional", CLI_FLAG, offsetof(struct convert_arguments, conditional), NULL,
+               "jobs and steps under conditions that are not evaluated are written as if those "
+               "held; without it, they stand in the job file as comments"),
+};
+
+static const struct cli_command command = {
+    .name = "convert",
+    .usage = "convert gitlab FILE [--conditional]\nconvert github FILE [--conditional]",
+    .about =
+        "Writes a job file to standard output that does what FILE does: a .gitlab-ci.yml, or a "
+        "workflow of GitHub Actions. What it cannot carry over is named on standard error "
+        "with its line, and stands as a comment at its place. Start it in the project's "
+        "directory, where the job file is to lie.",
+    .after = "Exit status: 0 all of it came over, 1 something is left out, 2 FILE cannot be "
+             "read, or has no job that is run for sure.",
+    .options = options,
+    .n_options = ARRAY_SIZE(options),
+    .min_words = 2,
+    .max_words = 2,
+    .words = "gitlab or github, and a file",
+};
+
+/* Loads what was written as a job file in the working directory; prints what is wrong with it. */
+static int check_written(const char *text, size_t len)
+{
+    cleanup_strbuf struct strbuf problems = {0};
+    struct jobs_plan *plan = NULL;
+    struct cupel_error err;
+
+    if (jobs_load_text("cupel.yaml", text, len, &plan, &problems, &err) == 0) {
+        jobs_plan_free(plan);
+        return 0;
+    }
+    (void)fputs(problems.data != NULL ? problems.data : "", stderr);
+    cupel_error_prefix(&err, "what was written needs a hand");
+    cupel_error_print(&err, stderr);
+    return EXIT_LEFT_OUT;
+}
+
+int cli_convert(int argc, char **argv)
+{
+    cleanup_strbuf struct strbuf out = {0}, notes = {0};
+    cleanup_free char *text = NULL;
+    struct convert_arguments arguments = {0};
+    struct cupel_error err;
+    struct cli_words words;
+    enum jobs_convert from;
+    size_t len, left = 0;
+    int code, r;
+
+    if (!cli_parse(&command, argc, argv, &arguments, &words, &code))
+        return code;
+    if (!jobs_convert_find(words.word[0], &from))
+        return cli_wrong(&command, "'%s' is neither gitlab nor github", words.word[0]);
+    r = file_read_at(AT_FDCWD, words.word[1], CONVERT_FILE_MAX, &text, &len);
+    if (r < 0) {
+        (void)cupel_error_set(&err, CUPEL_ERROR_INPUT, r, "cannot read %s", words.word[1]);
+        return cli_fail(&err);
+    }
+    r = jobs_convert(from, arguments.conditional, words.word[1], text, len, &out, &notes, &left,
+                     &err);
+    (void)fputs(notes.data != NULL ? notes.data : "", stderr);
+    if (r < 0)
+        return cli_fail(&err);
+    if (fputs(out.data, stdout) == EOF || fflush(stdout) != 0) {
+        (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, errno, "cannot write the job file");
+        return cli_fail(&err);
+    }
+    code = check_written(out.data, out.len);
+    return left > 0 ? EXIT_LEFT_OUT : code;
+}

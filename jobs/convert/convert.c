@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* convert: a pipeline of another tool becomes a job file: reads it, lets gitlab.c or github.c fill
+ * the new one, and sums up what is left out. Nothing is left out in silence: each of it is said
+ * with its line, and stands as a comment in its place. */
+#include "jobs/convert/convert.h"
+#include "jobs/expand/expand.h"
+
+#include <string.h>
+
+bool convert_charge(struct converter *c, size_t n)
+{
+    c->work += n;
+    return c->work <= CONVERT_WORK_MAX;
+}
+
+void convert_by_key(struct converter *c, struct out *in, const struct node *at,
+                    const struct key_table *table, const char *key)
+{
+    const struct key *k = key_find(table, key);
+
+    if (k != NULL && k->set != NULL)
+        convert_left(c, in, at, "it is not turned into `%s`: write that by hand", key);
+    else
+        convert_left(c, in, at, "`%s` is not carried out here yet", key);
+}
+
+bool convert_is_among(const char *word, const char *const *words, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n && !str_eq(words[i], word))
+        i++;
+    return i < n;
+}
+
+const char *convert_shown(struct converter *c, const char *text)
+{
+    cleanup_strbuf struct strbuf line = {0};
+
+    text_add_line(&line, text);
+    if (line.len > 200) {
+        size_t n = 200;
+
+        while (n > 0 && ((unsigned char)line.data[n] & 0xc0) == 0x80)
+            n--;
+        return arena_printf(c->arena, "%.*s...", (int)n, line.data);
+    }
+    return line.data != NULL ? arena_strdup(c->arena, line.data) : "";
+}
+
+BASE_PRINTF(5, 0)
+static void convert_say(struct converter *c, struct out *in, const struct node *at,
+                        const char *word, const char *format, va_list args)
+{
+    cleanup_strbuf struct strbuf text = {0};
+    const struct source_place place = at->key != NULL ? at->key->place : at->place;
+    const char *shown;
+
+    strbuf_vaddf(&text, format, args);
+    shown = convert_shown(c, text.data);
+    strbuf_addf(c->notes, "%s:%u:%u: %s: %s\n", c->source.file, place.line, place.column, word,
+                shown);
+    out_comment(&c->out, in, arena_printf(c->arena, "%s (line %u): %s", word, place.line, shown));
+}
+
+void convert_left(struct converter *c, struct out *in, const struct node *at, const char *format,
+                  ...)
+{
+    va_list args;
+
+    c->n_left++;
+    va_start(args, format);
+    convert_say(c, in, at, "left out", format, args);
+    va_end(args);
+}
+
+void convert_note(struct converter *c, struct out *in, const struct node *at, const char *format,
+                  ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    convert_say(c, in, at, "note", format, args);
+    va_end(args);
+}
+
+const char *convert_text(const struct node *n)
+{
+    return n != NULL && n->kind == NODE_SCALAR && !node_is_null(n) ? n->text : NULL;
+}
+
+bool convert_is_true(const struct node *n)
+{
+    return n->kind == NODE_SCALAR && (str_eq(n->text, "true") || str_eq(n->text, "True") ||
+                                      str_eq(n->text, "yes") || str_eq(n->text, "on"));
+}
+
+bool convert_is_false(const struct node *n)
+{
+    return n->kind == NODE_SCALAR && (str_eq(n->text, "false") || str_eq(n->text, "False") ||
+                                      str_eq(n->text, "no") || str_eq(n->text, "off"));
+}
+
+bool convert_is_variable(const char *name)
+{
+    static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+
+    if (name[0] == '\0' || strchr(first, name[0]) == NULL || str_starts(name, "CUPEL_"))
+        return false;
+    for (const char *p = name; *p != '\0'; p++)
+        if (strchr(first, *p) == NULL && strchr("0123456789", *p) == NULL)
+            return false;
+    return true;
+}
+
+bool convert_is_axis(const char *name)
+{
+    return convert_is_variable(name) && !shards_have(name) && !str_eq(name, "include") &&
+           !str_eq(name, "exclude");
+}
+
+const char *convert_literal(struct converter *c, const char *text)
+{
+    cleanup_strbuf struct strbuf out = {0};
+    const char *p;
+
+    if (strstr(text, "${{") == NULL)
+        return text;
+    while ((p = strstr(text, "${{")) != NULL) {
+        strbuf_add(&out, text, (size_t)(p - text));
+        strbuf_adds(&out, "$${{");
+        text = p + 3;
+    }
+    strbuf_adds(&out, text);
+    return arena_strdup(c->arena, out.data);
+}
+
+const char *convert_path(struct converter *c, const char *path)
+{
+    char *whole;
+    size_t n;
+
+    if (path[0] == '~' || path[0] == '!' || path[0] == '\0')
+        return NULL;
+    whole = arena_printf(c->arena, path[0] == '/' ? "%s%s" : "%s/%s",
+                         path[0] == '/' ? "" : CONVERT_WORKDIR, path);
+    if (!path_normalise(whole))
+        return NULL;
+    n = strlen(whole);
+    return n > 1 ? whole : NULL;
+}
+
+void convert_wall(struct converter *c, struct out *job, uint64_t seconds)
+{
+    struct out *limits = out_get_map(&c->out, job, "limits");
+
+    out_text(&c->out, limits, "wall", arena_printf(c->arena, "%llus", (unsigned long long)seconds));
+}
+
+/* ---- roots and services ---- */
+
+/* Whether jobs/root.c takes it as an image's name. */
+static bool is_image(const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+    return text[0] != '\0' && strchr(letters, text[0]) != NULL && strlen(text) <= 500 &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@") ==
+               strlen(text) &&
+           strstr(text, "//") == NULL;
+}
+
+/* The last part of an image's name with its tag, in letters that a root's name may have. */
+static char *root_name(struct converter *c, const char *image)
+{
+    const char *slash = strrchr(image, '/');
+    const char *last = slash != NULL && slash[1] != '\0' ? slash + 1 : image;
+    char *name = arena_strndup(c->arena, last, strcspn(last, "@"));
+
+    for (char *p = name; *p != '\0'; p++)
+        if (strchr(":/@", *p) != NULL)
+            *p = '-';
+    if (strlen(name) > 100)
+        name[100] = '\0';
+    return name;
+}
+
+const char *convert_root(struct converter *c, const char *image)
+{
+    char *name, *unique;
+
+    if (!is_image(image))
+        return NULL;
+    for (const struct out *o = c->roots->first; o != NULL; o = o->next)
+        if (o->kind == OUT_MAP && str_eq(out_find(o, "image")->text, image))
+            return o->key;
+    /* each look goes through all of them */
+    if (!convert_charge(c, c->n_roots++))
+        return NULL;
+    name = unique = root_name(c, image);
+    if (str_eq(name, "host") || str_eq(name, "scratch") || name[0] == '\0')
+        name = unique = arena_printf(c->arena, "image-%s", name);
+    for (int i = 2; out_find(c->roots, unique) != NULL; i++)
+        unique = arena_printf(c->arena, "%s-%d", name, i);
+    out_text(&c->out, out_map(&c->out, c->roots, unique), "image", image);
+    return unique;
+}
+
+/* Servers that are known by the name of their image, and where they listen. */
+static const struct {
+    const char *image, *port;
+} known_servers[] = {
+    {"postgres", "5432"}, {"postgis", "5432"},       {"mysql", "3306"},      {"mariadb", "3306"},
+    {"redis", "6379"},    {"valkey", "6379"},        {"memcached", "11211"}, {"mongo", "27017"},
+    {"rabbitmq", "5672"}, {"elasticsearch", "9200"}, {"nats", "4222"},
+};
+
+struct out *convert_service(struct converter *c, struct out *services, const char *name,
+                            const char *image)
+{
+    const char *root = convert_root(c, image);
+    const char *slash = strrchr(image, '/');
+    const char *last = slash != NULL ? slash + 1 : image;
+    struct out *service;
+
+    if (root == NULL)
+        return NULL;
+    service = out_map(&c->out, services, name);
+    out_text(&c->out, service, "rootfs", root);
+    for (size_t i = 0; i < ARRAY_SIZE(known_servers); i++) {
+        size_t n = strlen(known_servers[i].image);
+
+        if (strncmp(last, known_servers[i].image, n) != 0 || strchr(":@-", last[n]) == NULL)
+            continue;
+        out_bare(&c->out, out_map(&c->out, service, "ready"), "tcp", known_servers[i].port);
+        break;
+    }
+    return service;
+}
+
+/* ---- the whole ---- */
+
+static const struct {
+    const char *name;
+    void (*run)(struct converter *c, const struct node *root);
+} pipelines[] = {
+    [JOBS_CONVERT_GITLAB] = {"gitlab", convert_gitlab},
+    [JOBS_CONVERT_GITHUB] = {"github", convert_github},
+};
+
+bool jobs_convert_find(const char *word, enum jobs_convert *ret)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(pipelines); i++)
+        if (str_eq(pipelines[i].name, word)) {
+            *ret = (enum jobs_convert)i;
+            return true;
+        }
+    return false;
+}
+
+static void convert_read(struct converter *c, enum jobs_convert from)
+{
+    const struct node *root = tree_read(&c->source, c->arena, c->arena);
+
+    if (root == NULL || !source_is_good(&c->source))
+        return;
+    if (root->kind != NODE_MAP) {
+        source_problem(&c->source, root->place, "a pipeline is a map");
+        return;
+    }
+    out_bare(&c->out, c->out.root, "cupel", "1");
+    c->roots = out_map(&c->out, c->out.root, "rootfs");
+    pipelines[from].run(c, root);
+    if (c->uses_git)
+        convert_note(c, c->out.root, root,
+                     "git.commit and git.branch are known only where the job file lies in a "
+                     "checkout of git");
+    if (c->work > CONVERT_WORK_MAX)
+        source_problem(&c->source, source_at(1, 1),
+                       "what its templates, stages and matrices stand for is too much: more than "
+                       "%d steps of work",
+                       CONVERT_WORK_MAX);
+}
+
+void convert_fill(struct converter *c, enum jobs_convert from)
+{
+    c->out.arena = c->arena;
+    c->out.root = arena_alloc(c->arena, sizeof(*c->out.root));
+    c->out.root->kind = OUT_MAP;
+    convert_read(c, from);
+}
+
+int jobs_convert(enum jobs_convert from, bool assume, const char *file, const char *text,
+                 size_t len, struct strbuf *out, struct strbuf *notes, size_t *ret_left,
+                 struct cupel_error *err)
+{
+    size_t mark = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    struct converter c = {.source = {.file = file,
+                                     .text = text + mark,
+                                     .len = len - mark,
+                                     .takes_reference = from == JOBS_CONVERT_GITLAB},
+                          .arena = arena_new(),
+                          .notes = notes,
+                          .assume = assume};
+    int r = 0;
+
+    convert_fill(&c, from);
+    if (source_is_good(&c.source)) {
+        out_write(c.out.root, out);
+        *ret_left = c.n_left;
+    } else {
+        size_t n = source_print(&c.source, notes);
+
+        r = cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s has %zu %s", file, n,
+                            n == 1 ? "problem" : "problems");
+    }
+    source_free(&c.source);
+    arena_free(c.arena);
+    return r;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* github_parts: what a job of GitHub's stands on: the machine or container, its environment, its
+ * services. */
+#include "jobs/convert/github.h"
+
+#include <string.h>
+
+/* Adds a variable; one that is a secret and nothing else becomes that. */
+static void write_variable(struct github_scope *s, struct out *job, const struct node *v)
+{
+    struct converter *c = s->g->c;
+    const char *name = v->key->text, *text;
+
+    if (!convert_is_variable(name) || v->kind != NODE_SCALAR) {
+        convert_left(c, job, v, "'%s' is no name of a variable here, or has no text", name);
+    } else if (strstr(v->text, "secrets.") != NULL) {
+        if (job == s->out && github_secret_of(c, v->text) != NULL && !github_has(s, "env", name)) {
+            github_use_secret(s, name);
+            convert_note(c, out_find(s->out, "secrets"), v,
+                         "'%s' is taken from the caller's variable of that name", name);
+        } else {
+            convert_left(c, job, v, "'%s' is made of a secret that nobody has here", name);
+        }
+    } else if (job == s->out && github_has(s, "secrets", name)) {
+        convert_left(c, job, v, "'%s' is a secret, too", name);
+    } else if (job == s->out && github_matrix_has(s->matrix, name)) {
+        convert_note(c, job, v, "'%s' is a key of the matrix, too", name);
+    } else {
+        text = github_text_or_say(s, job, v);
+        job = out_get_map(&c->out, job, "env");
+        if (out_find(job, name) == NULL)
+            out_text(&c->out, job, name, text);
+    }
+}
+
+void github_env(struct github_scope *s, struct out *in, const struct node *map)
+{
+    for (const struct node *v = map != NULL && map->kind == NODE_MAP ? map->first : NULL; v != NULL;
+         v = v->next)
+        if (convert_charge(s->g->c, 16))
+            write_variable(s, in, v);
+}
+
+/* Writes the root of a job without a container: that of the machine that it asks for. */
+static void write_runner(struct github_scope *s, const struct node *runs_on)
+{
+    struct converter *c = s->g->c;
+    const char *label = NULL, *text;
+    const char *image = "ubuntu:24.04";
+
+    for (const struct node *i = runs_on != NULL ? items_first(runs_on) : NULL;
+         i != NULL && label == NULL; i = items_next(runs_on, i))
+        label = convert_text(i);
+    text = label != NULL ? label : "";
+    if (str_eq(text, "ubuntu-22.04"))
+        image = "ubuntu:22.04";
+    out_text(&c->out, s->out, "rootfs", convert_root(c, image));
+    convert_left(c, s->out, runs_on != NULL ? runs_on : s->job,
+                 "the machine '%s': %s has none of the programs that it comes with", text, image);
+}
+
+static void write_container(struct github_scope *s, const struct node *container)
+{
+    struct converter *c = s->g->c;
+    const struct node *image =
+        container->kind == NODE_MAP ? github_child(container, "image") : container;
+    const char *text = convert_text(image) != NULL ? github_text(s, image->text) : NULL;
+    const char *root = text != NULL ? convert_root(c, text) : NULL;
+
+    if (root != NULL)
+        out_text(&c->out, s->out, "rootfs", root);
+    else
+        convert_left(c, s->out, container, "which image it is cannot be told from this file");
+    for (const struct node *v = container->kind == NODE_MAP ? container->first : NULL; v != NULL;
+         v = v->next) {
+        if (str_eq(v->key->text, "env"))
+            github_env(s, s->out, v);
+        else if (!str_eq(v->key->text, "image"))
+            convert_left(c, s->out, v, "'%s' of a container", v->key->text);
+    }
+}
+
+static void write_service(struct github_scope *s, struct out *services, const struct node *of)
+{
+    struct converter *c = s->g->c;
+    const struct node *image = github_child(of, "image");
+    const char *text = convert_text(image) != NULL ? github_text(s, image->text) : NULL;
+    struct out *service = NULL;
+
+    if (text != NULL && host_name_is_valid(of->key->text) &&
+        strcmp(of->key->text, "localhost") != 0)
+        service = convert_service(c, services, of->key->text, text);
+    if (service == NULL) {
+        convert_left(c, services, of, "the service '%s', whose image or name is none here",
+                     of->key->text);
+        return;
+    }
+    if (out_find(service, "ready") == NULL)
+        convert_note(c, service, of, "say under 'ready' how it is known to be ready");
+    for (const struct node *v = of->first; v != NULL; v = v->next) {
+        if (str_eq(v->key->text, "env"))
+            github_env(s, service, v);
+        else if (str_eq(v->key->text, "ports"))
+            convert_note(c, service, v,
+                         "'ports': the job reaches all ports, each by its own number");
+        else if (!str_eq(v->key->text, "image"))
+            convert_left(c, service, v, "'%s' of a service", v->key->text);
+    }
+}
+
+void github_machine(struct github_scope *s)
+{
+    const struct node *container = github_child(s->job, "container");
+
+    if (container != NULL)
+        write_container(s, container);
+    else
+        write_runner(s, github_child(s->job, "runs-on"));
+}
+
+void github_services(struct github_scope *s, const struct node *services)
+{
+    struct out *list;
+
+    if (services == NULL || services->kind != NODE_MAP)
+        return;
+    list = out_map(&s->g->c->out, s->out, "services");
+    for (const struct node *v = services->first; v != NULL; v = v->next)
+        if (convert_charge(s->g->c, 16))
+            write_service(s, list, v);
+}
