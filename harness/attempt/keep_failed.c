@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keep_failed: what a failed attempt leaves, or with --keep all any, becomes an entry of the store,
  * with what it started from. An entry is made in the run's own directory and renamed when it is
- * complete, so that a killed run leaves half of one nowhere. Not responsible for reading one (run/kept.c), nor for how a disk changes hands
- * (sandbox/slot/keep.c). */
+ * complete, so that a killed run leaves half of one nowhere. Not responsible for reading one
+ * (run/kept.c), nor for how a disk changes hands (sandbox/slot/keep.c). */
 #include "harness/attempt/keep_failed.h"
 
 #include "harness/attempt/attempt.h"
