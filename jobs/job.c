@@ -31,6 +31,7 @@ void draft_init(struct draft *d, struct arena *arena)
                 .network = JOBS_NETWORK_LOOPBACK,
                 .artifacts = {.when = JOBS_WHEN_ALWAYS, .max = UINT64_MAX},
                 .retry_on = (1u << JOBS_RETRY_COUNT) - 1,
+                .slots = 1,
                 .leaks = JOBS_LEAKS_REPORT,
                 .devices = JOBS_DEVICES_USUAL,
                 .timeout_grace = 2 * NSEC_PER_SEC,

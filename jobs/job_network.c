@@ -124,6 +124,11 @@ static void join_bridge(struct loader *l, size_t index)
                    "job '%s' has 'retries', but a job on a bridge is not run again: its neighbours "
                    "are gone then",
                    job->name);
+    if (job->n_claims > 0)
+        problem_at(l, d->name,
+                   "job '%s' has 'exclusive', and is on a bridge, whose jobs start together: take "
+                   "it off one of them",
+                   job->name);
     job->bridge = (size_t)(b - l->plan->bridges);
     job->bridge_member = b->n_members;
     b->members[b->n_members++] = index;

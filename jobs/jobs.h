@@ -265,6 +265,22 @@ struct jobs_cache {
 #define JOBS_CACHES_MAX 16
 #define JOBS_CACHE_PATHS_MAX 64 /* of all of a job's */
 
+/* What jobs of a run share by name: so many places, of which each job that says `exclusive` has
+ * some for itself while it runs. */
+#define JOBS_POOLS_MAX 1024
+#define JOBS_CLAIMS_MAX 64
+#define JOBS_SLOTS_MAX 1024
+struct jobs_pool {
+    const char *name;
+    unsigned places; /* >= 1 */
+    int line;        /* 0: the file's `pools` do not have it */
+};
+struct jobs_claim {
+    size_t pool;     /* index into plan->pools */
+    unsigned places; /* >= 1, as many as it has at most */
+    bool whole;      /* all of it, however many places another file of the run says it has */
+};
+
 /* What is expected of a step; a text is compared byte for byte. */
 struct jobs_expect {
     int exit;                /* expected exit code; -1: any is fine (only with signal) */
@@ -487,6 +503,9 @@ struct jobs_job {
     const char *const *matrix;
     /* why nothing of it runs: a matrix has found what cannot be looked into; or NULL */
     const char *refused;
+    const struct jobs_claim *claims; /* in ascending order of their pools */
+    size_t n_claims;
+    unsigned slots;        /* of those of the run that it takes, >= 1 */
     unsigned max_parallel; /* how many instances of it run at once; 0: any number */
     bool fail_fast;        /* no further instance of it starts once one has not passed */
 };
@@ -539,6 +558,8 @@ struct jobs_plan {
     size_t n_jobs;
     struct jobs_bridge *bridges;
     size_t n_bridges;
+    struct jobs_pool *pools;
+    size_t n_pools;
     struct jobs_group *groups; /* of those jobs that have a matrix, in file order */
     size_t n_groups;
     /* NULL-terminated "NAME=VALUE" of those that it has, as they are in force, or NULL */
@@ -577,6 +598,9 @@ int jobs_load(const char *path, struct jobs_plan **ret_plan, struct strbuf *prob
 int jobs_load_with(const char *path, const struct jobs_parameters *parameters,
                    struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err);
 void jobs_plan_free(struct jobs_plan *plan);
+/* Checks that the files of a run say the same of how many places a name of `pools` has: they share
+ * it. Files without `pools` say nothing of it. */
+int jobs_pools_agree(struct jobs_plan *const *plans, size_t n, struct cupel_error *err);
 /* Does the same, and keeps what the file comes to: each job with all that it is given, as a job
  * file would say it. To be freed, and good as long as the plan. */
 struct jobs_expanded;

@@ -396,6 +396,29 @@ const struct key_table keys_matrix = {.id = "matrix",
                                       .n = ARRAY_SIZE(matrix_list),
                                       .others = &matrix_others};
 
+static const struct key pools_others = {.name = "any name",
+                                        .value = "a whole number from 1 to 1024",
+                                        .help = "how many places it has",
+                                        .forms = FORM_ONE,
+                                        .type = TYPE_INTEGER,
+                                        .min = 1,
+                                        .max = 1024,
+                                        .set = key_set_pool};
+const struct key_table keys_pools = {
+    .id = "pools", .title = "Keys of `pools`", .what = "'pools'", .others = &pools_others};
+static const struct key exclusive_others = {.name = "any name of `pools`",
+                                            .value = "a whole number from 1 to 1024",
+                                            .help = "how many of its places the job has",
+                                            .forms = FORM_ONE,
+                                            .type = TYPE_INTEGER,
+                                            .min = 1,
+                                            .max = 1024,
+                                            .set = key_set_claim};
+const struct key_table keys_exclusive = {.id = "exclusive",
+                                         .title = "Keys of `exclusive`",
+                                         .what = "'exclusive'",
+                                         .others = &exclusive_others};
+
 #define ARTIFACTS_FIELD(member) offsetof(struct jobs_artifacts, member)
 
 TABLE(artifacts, "Keys of `artifacts`", "'artifacts'",

@@ -107,7 +107,8 @@ static void read_jobs(struct loader *l, const struct draft *defaults, const stru
 /* What comes to a server is written out already, and asks nothing of the machine. */
 static void refuse_expansion(struct loader *l, const struct file_nodes *nodes)
 {
-    const struct node *all[] = {nodes->params, nodes->include, nodes->templates, nodes->services};
+    const struct node *all[] = {nodes->params, nodes->include, nodes->templates, nodes->services,
+                                nodes->pools};
 
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         if (all[i] != NULL)
@@ -132,6 +133,8 @@ static void read_file(struct loader *l, const struct node *root)
         templates_check(l, nodes.templates);
     if (nodes.services != NULL && l->host != NULL)
         services_check(l, nodes.services);
+    if (nodes.pools != NULL)
+        pools_read(l, nodes.pools);
     draft_init(&defaults, l->plan->arena);
     if (nodes.defaults != NULL) {
         draft_read(l, &defaults, nodes.defaults);

@@ -57,6 +57,7 @@ struct loader {
     struct arena *tree;                  /* nodes; freed when loading ends */
     struct jobs_plan *plan;              /* in its own arena */
     struct job_refs *refs;               /* one a job */
+    bool has_pools;                      /* the file says `pools` */
     size_t charged;                      /* see budget_charge */
     const struct jobs_profile *profiles; /* read so far */
     struct name_index roots;
@@ -177,7 +178,7 @@ struct key_table {
 extern const struct key_table keys_file, keys_included, keys_root, keys_job, keys_limits, keys_step,
     keys_expect, keys_input, keys_secret, keys_artifacts, keys_tests, keys_coverage, keys_io,
     keys_seccomp, keys_network, keys_after, keys_cache, keys_need, keys_allowed, keys_matrix,
-    keys_axis, keys_service, keys_ready;
+    keys_axis, keys_pools, keys_exclusive, keys_service, keys_ready;
 /* Of the configuration file: no part of the job file. */
 extern const struct key_table keys_settings, keys_settings_cache;
 /* Every table of the job file, NULL-terminated: for the documentation and the tests. */
@@ -263,6 +264,7 @@ struct file_nodes {
     const struct node *templates;
     const struct node *services;
     const struct node *rootfs;
+    const struct node *pools;
     const struct node *defaults;
     const struct node *jobs;
 };
@@ -313,6 +315,8 @@ key_set_fn key_set_of_service, key_set_aliases, key_set_ready, key_set_ready_tcp
     key_set_ready_exec, key_set_ready_http, key_set_ready_port, key_set_use_services;
 /* of a cache: job_caches.c */
 key_set_fn key_set_cache, key_set_cache_key, key_set_cache_paths, key_set_cache_restore;
+/* of the file and of a job: job_pools.c */
+key_set_fn key_set_pool, key_set_claim, key_set_exclusive, key_set_slots;
 /* of an input: input.c */
 key_set_fn key_set_input_from, key_set_untrusted;
 /* of expect: step.c */
@@ -356,6 +360,8 @@ bool input_belongs_to_sandbox(const char *path);
 /* Reads `cache`, whose paths become further inputs. Called when the others are known. job_caches.c
  */
 void caches_read(struct loader *l, struct draft *d);
+/* Reads the file's `pools`, before any job. job_pools.c */
+void pools_read(struct loader *l, const struct node *pools);
 /* Checks that nothing else gives the job what is a secret of it. */
 void secrets_check(struct loader *l, const struct draft *d);
 /* Reads a job's services, those that `defaults` has for every job first. service.c */

@@ -224,7 +224,9 @@ static json_t *table_schema(const struct key_table *table)
         schema_set(s, "patternProperties", json_pack("{s:{}}", "^x-"));
     if (table->others != NULL)
         schema_set(s, "patternProperties",
-                   json_pack("{s:o}", OTHERS_PATTERN, key_schema(table->others)));
+                   json_pack("{s:o}",
+                             table->others->type == TYPE_INTEGER ? NAME_PATTERN : OTHERS_PATTERN,
+                             key_schema(table->others)));
     return s;
 }
 

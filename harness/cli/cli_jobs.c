@@ -119,6 +119,17 @@ static void add_names(json_t *object, const struct jobs_job *job)
     json_decref(services);
 }
 
+/* Adds how many places it has of what, for itself. */
+static void add_exclusive(json_t *object, const struct jobs_plan *plan, const struct jobs_job *job)
+{
+    json_t *claims = json_object();
+
+    for (size_t i = 0; i < job->n_claims; i++)
+        (void)json_object_set_new(claims, plan->pools[job->claims[i].pool].name,
+                                  json_integer(job->claims[i].places));
+    (void)json_object_set_new(object, "exclusive", claims);
+}
+
 /* Adds what a job says of these, and nothing where it says nothing. */
 static void add_flow(json_t *object, const struct jobs_plan *plan, const struct jobs_job *job)
 {
@@ -130,6 +141,10 @@ static void add_flow(json_t *object, const struct jobs_plan *plan, const struct 
         (void)json_object_set_new(object, "max-parallel", json_integer(job->max_parallel));
     if (job->fail_fast)
         (void)json_object_set_new(object, "fail-fast", json_true());
+    if (job->n_claims > 0)
+        add_exclusive(object, plan, job);
+    if (job->slots > 1)
+        (void)json_object_set_new(object, "slots", json_integer(job->slots));
     if (job->after != NULL)
         (void)json_object_set_new(object, "after", json_true());
     add_names(object, job);

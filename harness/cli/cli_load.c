@@ -97,6 +97,7 @@ static int check_set(const struct cli_list *set, struct jobs_plan *const *plans,
 int cli_load_plans(char *const *paths, size_t n, const struct cli_list *set,
                    struct jobs_plan **ret_plans, struct jobs_expanded **ret_expanded)
 {
+    struct cupel_error err;
     int worst = 0;
 
     for (size_t i = 0; i < n; i++) {
@@ -108,6 +109,8 @@ int cli_load_plans(char *const *paths, size_t n, const struct cli_list *set,
     if (worst != 0)
         return worst;
     worst = check_set(set, ret_plans, n);
+    if (worst == 0 && jobs_pools_agree(ret_plans, n, &err) < 0)
+        worst = cli_fail(&err);
     for (size_t i = 0; i < n && worst != 0; i++) {
         jobs_plan_free(ret_plans[i]);
         ret_plans[i] = NULL;

@@ -23,7 +23,8 @@ static const struct cli_option options[] = {
                "a JSON array of objects: file, name, description, rootfs, from, needs, tags, "
                "steps (where `run` has steps), of and matrix (of an instance: its job's name and "
                "its values); where a job says them, also needs-when, allow-failure, retries, "
-               "retry-on, retry-delay, max-parallel, fail-fast, after, secrets, services, "
+               "retry-on, retry-delay, max-parallel, fail-fast, exclusive, slots, after, secrets, "
+               "services, "
                "artifacts and refused"),
     CLI_OPTION('\0', "expanded", CLI_FLAG, FIELD(expanded), NULL,
                "instead all that each job says once everything is written out, as YAML, or with "

@@ -223,6 +223,13 @@ void outcomes_take(struct supervisor *s, struct wire_result *w)
     results_name_logs(in, w->has_stdout, w->has_stderr, "logs", w->arena, r);
     if (!s->options->overcommit)
         goods_note(s->stock, in, w->arena, r);
+    if (in->job->slots > s->options->slots) {
+        cleanup_free char *note =
+            xasprintf("it takes %u slots, and there %s %u (-j): it ran alone", in->job->slots,
+                      s->options->slots == 1 ? "is" : "are", s->options->slots);
+
+        results_add_note(r, w->arena, note);
+    }
     if (r->tests != NULL && reports_out_keep_tests(s->p.run.out, r->tests, &err) < 0)
         report_failure(s, &err);
     outcomes_finish(s, w->instance, r, w->arena);

@@ -1,68 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* schedule: see schedule.h. Each job counts its unmet needs; who reaches zero is ready. Ready jobs
  * wait in a binary heap by rank, so that the next one costs log n however many there are. */
-#include "harness/supervisor/schedule.h"
+#include "harness/supervisor/schedule_private.h"
 
 #include <string.h>
-
-enum state { WAITING, STARTED, ENDED };
 
 /* How many that are not to be listed are passed over, as what was abandoned and what starts
  * together.
  */
 #define UPCOMING_LOOKS 16
-
-struct schedule_dependent {
-    size_t job;
-    enum schedule_need when;
-};
-
-struct schedule_node {
-    enum state state;
-    size_t rank;                    /* among those that are ready */
-    bool succeeded, passed, failed; /* once ended: skipped after a failure is failed, too */
-    size_t unmet;
-    struct schedule_dependent *dependents;
-    size_t n_dependents;
-    struct schedule_group *group; /* or NULL */
-    struct schedule_pool *pool;   /* or NULL */
-    bool tried;                   /* has started once */
-    uint64_t cost[SCHEDULE_GOODS];
-};
-
-struct schedule_group {
-    struct schedule_group *next; /* of all */
-    size_t *jobs;
-    size_t n;
-    size_t unready; /* those with unmet needs */
-    size_t started; /* how many were given to the caller */
-};
-
-/* Jobs of which some at a time may run. */
-struct schedule_pool {
-    struct schedule_pool *next; /* of all */
-    size_t *jobs;
-    size_t n;
-    size_t max, running;
-    bool fail_fast;
-    size_t *parked; /* those that were ready when as many ran as may, in that order */
-    size_t first_parked, n_parked;
-};
-
-struct schedule {
-    struct schedule_node *nodes;
-    size_t n;
-    size_t waiting, ended;
-    size_t *ready; /* the heap; what is in it and no longer WAITING was abandoned */
-    size_t n_ready;
-    struct schedule_group *groups;
-    struct schedule_pool *pools;
-    struct schedule_group *starting; /* one whose jobs are being given to the caller; NULL: none */
-    bool begun;                      /* all needs are known: who has none is in the heap */
-    size_t running;
-    uint64_t stock[SCHEDULE_GOODS];
-    uint64_t taken[SCHEDULE_GOODS]; /* by those that run */
-};
 
 struct schedule *schedule_new(size_t n)
 {
@@ -82,8 +28,10 @@ void schedule_free(struct schedule *s)
 {
     if (s == NULL)
         return;
-    for (size_t i = 0; i < s->n; i++)
+    for (size_t i = 0; i < s->n; i++) {
         free(s->nodes[i].dependents);
+        free(s->nodes[i].claims);
+    }
     while (s->groups != NULL) {
         struct schedule_group *g = s->groups;
 
@@ -99,6 +47,7 @@ void schedule_free(struct schedule *s)
         free(p->parked);
         free(p);
     }
+    free(s->places);
     free(s->nodes);
     free(s->ready);
     free(s);
@@ -125,22 +74,6 @@ void schedule_add_group(struct schedule *s, const size_t *jobs, size_t n)
     s->groups = g;
     for (size_t i = 0; i < n; i++)
         s->nodes[jobs[i]].group = g;
-}
-
-void schedule_add_pool(struct schedule *s, const size_t *jobs, size_t n, size_t max, bool fail_fast)
-{
-    struct schedule_pool *p = xcalloc(1, sizeof(*p));
-
-    *p = (struct schedule_pool){.next = s->pools,
-                                .jobs = xcalloc(n, sizeof(*jobs)),
-                                .parked = xcalloc(n, sizeof(*jobs)),
-                                .n = n,
-                                .max = max,
-                                .fail_fast = fail_fast};
-    memcpy(p->jobs, jobs, n * sizeof(*jobs));
-    s->pools = p;
-    for (size_t i = 0; i < n; i++)
-        s->nodes[jobs[i]].pool = p;
 }
 
 void schedule_set_stock(struct schedule *s, const uint64_t stock[static SCHEDULE_GOODS])
@@ -173,44 +106,15 @@ static void schedule_take(struct schedule *s, size_t job)
         s->taken[i] += s->nodes[job].cost[i];
 }
 
-static void push(struct schedule *s, size_t job);
-
-/* Keeps a job of a full pool until another of it has ended: no more than all of them wait so. */
-static void park(struct schedule_pool *p, size_t job)
-{
-    p->parked[(p->first_parked + p->n_parked++) % p->n] = job;
-}
-
-/* Lets the first that waits for a place in the pool be ready again. */
-static void unpark(struct schedule *s, struct schedule_pool *p)
-{
-    p->running--;
-    while (p->n_parked > 0) {
-        size_t job = p->parked[p->first_parked];
-
-        p->first_parked = (p->first_parked + 1) % p->n;
-        p->n_parked--;
-        if (s->nodes[job].state == WAITING) {
-            push(s, job);
-            return;
-        }
-    }
-}
-
-static bool is_full(const struct schedule *s, size_t job)
-{
-    const struct schedule_pool *p = s->nodes[job].pool;
-
-    return p != NULL && p->max > 0 && p->running >= p->max;
-}
-
 static void give_back(struct schedule *s, size_t job)
 {
     s->running--;
     if (s->nodes[job].pool != NULL)
-        unpark(s, s->nodes[job].pool);
+        s->nodes[job].pool->running--;
+    schedule_unpark(s, job);
     for (size_t i = 0; i < SCHEDULE_GOODS; i++)
         s->taken[i] -= s->nodes[job].cost[i];
+    schedule_return_places(s, job);
 }
 
 /* The job, or all of its group. Where nothing runs there is nothing to wait for. */
@@ -235,10 +139,12 @@ static bool is_admitted(const struct schedule *s, size_t job)
 
 static bool is_before(const struct schedule *s, size_t a, size_t b)
 {
-    return s->nodes[a].rank < s->nodes[b].rank;
+    const struct schedule_node *x = &s->nodes[a], *y = &s->nodes[b];
+
+    return x->first != y->first ? x->first : x->rank < y->rank;
 }
 
-static void push(struct schedule *s, size_t job)
+void schedule_push(struct schedule *s, size_t job)
 {
     size_t at = s->n_ready++;
 
@@ -268,9 +174,9 @@ static void ready(struct schedule *s, size_t job)
     struct schedule_group *g = s->nodes[job].group;
 
     if (g == NULL)
-        push(s, job);
+        schedule_push(s, job);
     else if (--g->unready == 0)
-        push(s, g->jobs[0]);
+        schedule_push(s, g->jobs[0]);
 }
 
 static void schedule_begin(struct schedule *s)
@@ -309,7 +215,8 @@ size_t schedule_upcoming(struct schedule *s, size_t *ret_list, size_t max)
     for (; looks > 0 && found < max && n_positions > 0; looks--) {
         size_t job = s->ready[next_position(s, positions, &n_positions)];
 
-        if (s->nodes[job].state == WAITING && s->nodes[job].group == NULL && !is_full(s, job))
+        if (s->nodes[job].state == WAITING && s->nodes[job].group == NULL &&
+            !schedule_is_full(s, job) && !schedule_lacks_places(s, job))
             ret_list[found++] = job;
     }
     free(positions);
@@ -325,18 +232,24 @@ size_t schedule_waiting(const struct schedule *s)
 
 static void end_job(struct schedule *s, size_t job)
 {
-    if (s->nodes[job].state == WAITING)
-        s->waiting--;
-    else
-        give_back(s, job);
+    bool waited = s->nodes[job].state == WAITING;
+
     s->nodes[job].state = ENDED;
     s->ended++;
+    if (waited) {
+        s->waiting--;
+        schedule_unpark(s, job);
+        schedule_return_places(s, job);
+    } else {
+        give_back(s, job);
+    }
 }
 
 static void schedule_start(struct schedule *s, size_t job)
 {
     s->nodes[job].state = STARTED;
     s->nodes[job].tried = true;
+    s->nodes[job].first = false;
     s->waiting--;
     schedule_take(s, job);
 }
@@ -359,6 +272,21 @@ static bool next_of_group(struct schedule *s, size_t *ret_job)
     return false;
 }
 
+/* Says whether the job that is the next has to wait elsewhere than among those that are ready. */
+static bool has_to_wait(struct schedule *s, size_t job)
+{
+    if (schedule_is_full(s, job)) {
+        (void)pop(s);
+        schedule_park(s, job);
+        return true;
+    }
+    if (schedule_take_places(s, job))
+        return false;
+    (void)pop(s);
+    schedule_unpark(s, job); /* whose turn it was may have what this one lacks */
+    return true;
+}
+
 bool schedule_next(struct schedule *s, size_t idle, size_t *ret_job)
 {
     schedule_begin(s);
@@ -366,16 +294,17 @@ bool schedule_next(struct schedule *s, size_t idle, size_t *ret_job)
         return true;
     while (s->n_ready > 0) {
         size_t job = s->ready[0];
-        struct schedule_group *g = s->nodes[job].group;
+        struct schedule_node *node = &s->nodes[job];
+        struct schedule_group *g = node->group;
 
-        if (s->nodes[job].state == WAITING && is_full(s, job)) {
-            park(s->nodes[job].pool, pop(s));
+        if (node->state == WAITING && has_to_wait(s, job))
             continue;
-        }
-        if (s->nodes[job].state == WAITING && ((g != NULL && g->n > idle) || !is_admitted(s, job)))
+        if (node->state == WAITING && ((g != NULL && g->n > idle) || !is_admitted(s, job))) {
+            node->first = true;
             return false;
+        }
         (void)pop(s);
-        if (s->nodes[job].state != WAITING)
+        if (node->state != WAITING)
             continue;
         if (g != NULL) {
             s->starting = g;
@@ -398,7 +327,7 @@ void schedule_hold(struct schedule *s, size_t job)
 void schedule_release(struct schedule *s, size_t job)
 {
     if (s->nodes[job].state == WAITING) /* not abandoned meanwhile */
-        push(s, job);
+        schedule_push(s, job);
 }
 
 void schedule_again(struct schedule *s, size_t job)

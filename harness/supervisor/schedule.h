@@ -29,11 +29,18 @@ void schedule_add_group(struct schedule *s, const size_t *jobs, size_t n);
  * before the first schedule_next. */
 void schedule_add_pool(struct schedule *s, const size_t *jobs, size_t n, size_t max,
                        bool fail_fast);
-/* What there is of things that jobs share (CPUs, memory), and how much of each a job takes while it
- * runs. Jobs are admitted in their order: one for which there is not enough left waits, and
- * everything after it, so that it is not held up for ever; one that wants more than there is runs
- * alone. Told before the first schedule_next; without, there is enough of everything. */
-#define SCHEDULE_GOODS 2 /* attempt/goods.h */
+/* Says that there are n places of something, of which each job that claims some has so many for
+ * itself while it runs; returns their number. One that has to wait for them holds up only those
+ * that want of the same: these come after it, so that one that wants many has its turn. A job's
+ * claims are told in ascending order of those numbers, each for at most as many as there are; it is
+ * in no group. Told before the first schedule_next. */
+size_t schedule_add_places(struct schedule *s, uint64_t n);
+void schedule_add_claim(struct schedule *s, size_t job, size_t places, uint64_t n);
+/* What there is of things that jobs share (CPUs, memory, slots), and how much of each a job takes
+ * while it runs. Jobs are admitted in their order: one for which there is not enough left waits,
+ * and everything after it, so that it is not held up for ever; one that wants more than there is
+ * runs alone. Told before the first schedule_next; without, there is enough of everything. */
+#define SCHEDULE_GOODS 3 /* those of attempt/goods.h, and slots */
 void schedule_set_stock(struct schedule *s, const uint64_t stock[static SCHEDULE_GOODS]);
 void schedule_set_cost(struct schedule *s, size_t job, const uint64_t cost[static SCHEDULE_GOODS]);
 /* Says in which order jobs start that are ready at the same time: 0 before 1, each rank once;

@@ -9,7 +9,7 @@
 #include "harness/supervisor/delayed.h"
 #include "harness/supervisor/dispatch.h"
 #include "harness/supervisor/outcomes.h"
-#include "harness/supervisor/shuffle.h"
+#include "harness/supervisor/schedule_make.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -284,108 +284,6 @@ static void supervisor_loop(struct supervisor *s)
 
 /* ---- begin and end ---- */
 
-/* Adds the jobs of each bridge as a group, since they start together. */
-static void add_groups(struct schedule *schedule, const struct jobs_plan *plan,
-                       const size_t *instance_of)
-{
-    for (size_t i = 0; i < plan->n_bridges; i++) {
-        const struct jobs_bridge *b = &plan->bridges[i];
-        size_t group[JOBS_BRIDGE_MEMBERS_MAX], n = 0;
-
-        for (size_t k = 0; k < b->n_members; k++)
-            if (instance_of[b->members[k]] != INSTANCE_NONE)
-                group[n++] = instance_of[b->members[k]];
-        if (n > 0)
-            schedule_add_group(schedule, group, n);
-    }
-}
-
-/* Adds the instances of each job with a matrix as a pool, where the job says so. */
-static void add_pools(struct schedule *schedule, const struct jobs_plan *plan,
-                      const size_t *instance_of)
-{
-    for (size_t i = 0; i < plan->n_groups; i++) {
-        const struct jobs_group *g = &plan->groups[i];
-        const struct jobs_job *job = &plan->jobs[g->first];
-        cleanup_free size_t *pool = NULL;
-        size_t n = 0;
-
-        if (g->n == 0 || (job->max_parallel == 0 && !job->fail_fast))
-            continue;
-        pool = xcalloc(g->n, sizeof(*pool));
-        for (size_t k = 0; k < g->n; k++)
-            if (instance_of[g->first + k] != INSTANCE_NONE)
-                pool[n++] = instance_of[g->first + k];
-        if (n > 0)
-            schedule_add_pool(schedule, pool, n, job->max_parallel, job->fail_fast);
-    }
-}
-
-/* Tells the schedule what there is and what each job may take. Without that (--overcommit) every
- * job starts as soon as a slot is idle. */
-static void set_goods(struct supervisor *s)
-{
-    _Static_assert(SCHEDULE_GOODS == GOODS_COUNT, "a schedule counts what goods.h names");
-    const struct run *run = &s->p.run;
-
-    goods_find_stock(run, s->stock);
-    schedule_set_stock(s->schedule, s->stock);
-    for (size_t i = 0; i < run->n_instances; i++) {
-        uint64_t cost[GOODS_COUNT];
-
-        for (enum goods g = 0; g < GOODS_COUNT; g++)
-            cost[g] = goods_wanted(&run->instances[i], g);
-        schedule_set_cost(s->schedule, i, cost);
-    }
-}
-
-/* Gives the jobs another order, and says how to have it again. */
-static void shuffle_jobs(struct supervisor *s)
-{
-    cleanup_free size_t *ranks = xcalloc(s->p.run.n_instances, sizeof(*ranks));
-    cleanup_free char *text = xasprintf("shuffled: --shuffle=%llu gives this order again",
-                                        (unsigned long long)s->options->seed);
-
-    shuffle_ranks(s->options->seed, ranks, s->p.run.n_instances);
-    schedule_set_ranks(s->schedule, ranks);
-    reports_console_status(s->p.console, text);
-}
-
-static void make_schedule(struct supervisor *s)
-{
-    const struct run *run = &s->p.run;
-    const struct jobs_plan *plan = NULL;
-    cleanup_free size_t *instance_of = NULL;
-
-    static const enum schedule_need need_kinds[] = {
-        [JOBS_NEED_SUCCESS] = SCHEDULE_NEED_SUCCESS,
-        [JOBS_NEED_FAILURE] = SCHEDULE_NEED_FAILURE,
-        [JOBS_NEED_ALWAYS] = SCHEDULE_NEED_ALWAYS,
-        [JOBS_NEED_FILES] = SCHEDULE_NEED_PASS,
-    };
-
-    s->schedule = schedule_new(run->n_instances);
-    for (size_t i = 0; i < run->n_instances; i++) {
-        const struct instance *in = &run->instances[i];
-
-        if (in->plan != plan) {
-            plan = in->plan;
-            instance_of = xrealloc(instance_of, plan->n_jobs * sizeof(*instance_of));
-            instances_of_plan(run, i, instance_of);
-            add_groups(s->schedule, plan, instance_of);
-            add_pools(s->schedule, plan, instance_of);
-        }
-        for (size_t k = 0; k < in->job->n_needs; k++)
-            if (instance_of[in->job->needs[k]] != INSTANCE_NONE)
-                schedule_add_need(s->schedule, i, instance_of[in->job->needs[k]],
-                                  need_kinds[in->job->needs_when[k]]);
-    }
-    if (!s->options->overcommit)
-        set_goods(s);
-    if (s->options->shuffles)
-        shuffle_jobs(s);
-}
-
 static void supervisor_end(struct supervisor *s)
 {
     /* all of them end at the same time */
@@ -439,7 +337,7 @@ int supervisor_run(const struct run_options *options, int *ret_exit, struct cupe
     for (size_t i = 0; i < s.p.run.n_slots; i++)
         s.slots[i] = (struct slot)SLOT_NONE;
     s.bases = snapshot_needs_new(s.p.run.instances, s.p.run.n_instances);
-    make_schedule(&s);
+    schedule_make(&s);
     r = open_events(&s, err);
     if (r == 0) {
         supervisor_loop(&s);

@@ -13,7 +13,7 @@
 
 struct jobs_expanded {
     struct arena *tree;
-    const struct node *rootfs, *defaults, *jobs; /* or NULL */
+    const struct node *rootfs, *pools, *defaults, *jobs; /* or NULL */
 };
 
 /* ---- laying defaults below a job ---- */
@@ -22,10 +22,11 @@ struct jobs_expanded {
 static const struct laid_map {
     const char *key, *stands_for;
     bool own_last; /* what a job replaces stands where it has it, not where `defaults` have it */
-} laid_maps[] = {
-    {"env", NULL, false},          {"limits", NULL, false},       {"expect", NULL, false},
-    {"artifacts", "paths", false}, {"seccomp", "profile", false}, {"services", NULL, true},
-    {"junit", "paths", false},     {"tap", "paths", false},       {"ctrf", "paths", false}};
+} laid_maps[] = {{"env", NULL, false},          {"limits", NULL, false},
+                 {"expect", NULL, false},       {"artifacts", "paths", false},
+                 {"seccomp", "profile", false}, {"services", NULL, true},
+                 {"junit", "paths", false},     {"tap", "paths", false},
+                 {"ctrf", "paths", false},      {"exclusive", NULL, false}};
 
 /* Of two that say the same, a job's own replaces that of `defaults`. */
 static const char *const exclusives[][2] = {
@@ -395,6 +396,19 @@ static void write_value(FILE *out, const struct node *n, const struct key *k, un
 
 static const struct key key_of_job = {.sub = &keys_job}, key_of_root = {.sub = &keys_root};
 
+/* Writes a map of the top level; nothing for one that is not there, or empty. */
+static void write_top(FILE *out, const char *key, const struct node *map, const struct key *k)
+{
+    if (map == NULL || map->n == 0)
+        return;
+    (void)fprintf(out, "%s:\n", key);
+    for (const struct node *v = map->first; v != NULL; v = v->next) {
+        (void)fputs("  ", out);
+        write_key(out, v->key->text, 2);
+        write_value(out, v, k, 2);
+    }
+}
+
 void jobs_expanded_write(const struct jobs_expanded *x, const struct jobs_plan *plan,
                          const bool *selected, FILE *out)
 {
@@ -404,14 +418,8 @@ void jobs_expanded_write(const struct jobs_expanded *x, const struct jobs_plan *
     (void)fputs("cupel: 1\nname: ", out);
     write_quoted(out, plan->name, strlen(plan->name));
     (void)fputc('\n', out);
-    if (x->rootfs != NULL && x->rootfs->n > 0) {
-        (void)fputs("rootfs:\n", out);
-        for (const struct node *v = x->rootfs->first; v != NULL; v = v->next) {
-            (void)fputs("  ", out);
-            write_key(out, v->key->text, 2);
-            write_value(out, v, &key_of_root, 2);
-        }
-    }
+    write_top(out, "rootfs", x->rootfs, &key_of_root);
+    write_top(out, "pools", x->pools, NULL);
     (void)fputs("jobs:\n", out);
     for (size_t i = 0; i < plan->n_jobs; i++, node = node->next) {
         if (!selected[i])
@@ -469,6 +477,8 @@ char *jobs_expanded_json(const struct jobs_expanded *x, const struct jobs_plan *
     (void)json_object_set_new(file, "name", json_string(plan->name));
     (void)json_object_set_new(file, "rootfs",
                               x->rootfs != NULL ? json_of(x->rootfs, NULL) : json_object());
+    if (x->pools != NULL)
+        (void)json_object_set_new(file, "pools", json_of(x->pools, NULL));
     for (size_t i = 0; i < plan->n_jobs; i++, node = node->next) {
         const struct jobs_job *job = &plan->jobs[i];
         json_t *j;
@@ -499,6 +509,7 @@ static void keep_tree(void *data, struct loader *l, const struct node *root)
 
     *x = (struct jobs_expanded){.tree = l->tree,
                                 .rootfs = node_child(root, "rootfs"),
+                                .pools = node_child(root, "pools"),
                                 .defaults = node_child(root, "defaults"),
                                 .jobs = node_child(root, "jobs")};
     l->tree = NULL;

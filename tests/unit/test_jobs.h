@@ -184,6 +184,17 @@ static inline void same_services(const struct jobs_job *x, const struct jobs_job
     }
 }
 
+static inline void same_claims(const struct jobs_job *x, const struct jobs_job *y)
+{
+    assert_int_equal(x->slots, y->slots);
+    assert_int_equal(x->n_claims, y->n_claims);
+    for (size_t i = 0; i < x->n_claims; i++) {
+        assert_int_equal(x->claims[i].pool, y->claims[i].pool);
+        assert_int_equal(x->claims[i].places, y->claims[i].places);
+        assert_int_equal(x->claims[i].whole, y->claims[i].whole);
+    }
+}
+
 /* Compares all but places, and what is said of a matrix. */
 static inline void same_job(const struct jobs_job *x, const struct jobs_job *y)
 {
@@ -197,6 +208,7 @@ static inline void same_job(const struct jobs_job *x, const struct jobs_job *y)
     for (size_t s = 0; s < x->n_steps; s++)
         same_step(&x->steps[s], &y->steps[s]);
     same_text(x->shell, y->shell);
+    same_claims(x, y);
     same_text(x->workdir, y->workdir);
     same_texts((const char *const *)x->env, (const char *const *)y->env);
     same_texts((const char *const *)x->pass_env, (const char *const *)y->pass_env);

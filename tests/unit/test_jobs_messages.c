@@ -76,7 +76,7 @@ static void test_words_of_other_tools(void **state)
         {"run: x, name: y", "its key under 'jobs'"},
         {"run: x, ports: ['80:80']", "'network: {bridge: NAME}'"},
         {"run: x, outputs: {a: b}", "'from'"},
-        {"run: x, resource_group: production", "'max-parallel: 1'"},
+        {"run: x, resource_group: production", "'exclusive'"},
         {"run: x, interruptible: true", "--fail-fast"},
         {"run: x, id_tokens: {T: {aud: x}}", "'secrets' gives the job one"},
         {"run: x, inherit: {default: false}", "wins over 'defaults'"},

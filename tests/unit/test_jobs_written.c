@@ -124,6 +124,9 @@ static const char *const texts[] = {
     "all of the others, however one tries], env: {A: '${{ N }}'}, matrix: {N: {range: [1, 3]}}}}\n"
     "jobs: {a: {extends: t, env: {B: '${{ N }}'}, matrix: {include: []}}}\n",
     "defaults: {env: {signal: a, stdout: b}}\njobs: {a: {run: x, env: {exit: c, B: d}}}\n",
+    "pools: {a: 4, '5': 3, c: 1}\ndefaults: {exclusive: {a: 2, c: 1}, slots: 2}\n"
+    "jobs: {a: {run: x, exclusive: {'5': 1, a: 1}}, b: {run: x, exclusive: [c, '5'], slots: 1}, c: "
+    "{run: x, exclusive: []}, d: {run: x}}\n",
     "rootfs: {r: {debian: bookworm}}\n"
     "defaults: {services: {db: {rootfs: r, run: s, ready: {tcp: 5432}}, q: {rootfs: r, run: q, "
     "ready: {tcp: 1}}}, junit: {optional: true}, tap: [a.tap], coverage: 'x (\\d+)%'}\n"

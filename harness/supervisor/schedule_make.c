@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* schedule_make: see schedule_make.h. */
+#include "harness/supervisor/schedule_make.h"
+
+#include "harness/run/instances.h"
+#include "harness/supervisor/shuffle.h"
+
+#include <string.h>
+
+/* Adds the jobs of each bridge as a group, since they start together. */
+static void add_groups(struct schedule *schedule, const struct jobs_plan *plan,
+                       const size_t *instance_of)
+{
+    for (size_t i = 0; i < plan->n_bridges; i++) {
+        const struct jobs_bridge *b = &plan->bridges[i];
+        size_t group[JOBS_BRIDGE_MEMBERS_MAX], n = 0;
+
+        for (size_t k = 0; k < b->n_members; k++)
+            if (instance_of[b->members[k]] != INSTANCE_NONE)
+                group[n++] = instance_of[b->members[k]];
+        if (n > 0)
+            schedule_add_group(schedule, group, n);
+    }
+}
+
+/* Adds the instances of each job with a matrix as a pool, where the job says so. */
+static void add_pools(struct schedule *schedule, const struct jobs_plan *plan,
+                      const size_t *instance_of)
+{
+    for (size_t i = 0; i < plan->n_groups; i++) {
+        const struct jobs_group *g = &plan->groups[i];
+        const struct jobs_job *job = &plan->jobs[g->first];
+        cleanup_free size_t *pool = NULL;
+        size_t n = 0;
+
+        if (g->n == 0 || (job->max_parallel == 0 && !job->fail_fast))
+            continue;
+        pool = xcalloc(g->n, sizeof(*pool));
+        for (size_t k = 0; k < g->n; k++)
+            if (instance_of[g->first + k] != INSTANCE_NONE)
+                pool[n++] = instance_of[g->first + k];
+        if (n > 0)
+            schedule_add_pool(schedule, pool, n, job->max_parallel, job->fail_fast);
+    }
+}
+
+/* What jobs share by name, whichever file says it. */
+struct shared_names {
+    const struct jobs_pool **list; /* one of those that have the name: by its number */
+    size_t n;
+};
+
+static size_t number_of(const struct shared_names *names, const char *name)
+{
+    size_t i = 0;
+
+    while (i < names->n && !str_eq(names->list[i]->name, name))
+        i++;
+    return i;
+}
+
+/* Notes what a file says of them: without `pools` it says nothing of how many places there are, and
+ * what several say is the same (jobs_pools_agree). */
+static void add_names(struct shared_names *names, const struct jobs_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_pools; i++) {
+        const struct jobs_pool *pool = &plan->pools[i];
+        size_t number = number_of(names, pool->name);
+
+        if (number == names->n) {
+            names->list = xrealloc(names->list, (names->n + 1) * sizeof(*names->list));
+            names->list[names->n++] = pool;
+        } else if (names->list[number]->line == 0) {
+            names->list[number] = pool;
+        }
+    }
+}
+
+/* Adds what jobs have for themselves while they run. */
+static void add_claims(struct schedule *schedule, const struct run *run)
+{
+    struct shared_names names = {0};
+    const struct jobs_plan *plan = NULL;
+
+    for (size_t i = 0; i < run->n_instances; i++) {
+        if (run->instances[i].plan != plan)
+            add_names(&names, run->instances[i].plan);
+        plan = run->instances[i].plan;
+    }
+    for (size_t i = 0; i < names.n; i++)
+        (void)schedule_add_places(schedule, names.list[i]->places);
+    for (size_t i = 0; i < run->n_instances; i++) {
+        const struct instance *in = &run->instances[i];
+
+        for (size_t k = 0; k < in->job->n_claims; k++) {
+            const struct jobs_claim *c = &in->job->claims[k];
+            size_t number = number_of(&names, in->plan->pools[c->pool].name);
+
+            schedule_add_claim(schedule, i, number,
+                               c->whole ? names.list[number]->places : c->places);
+        }
+    }
+    free(names.list);
+}
+
+/* Tells the schedule what there is and what each job may take: slots, and of CPUs and memory what
+ * their limits say, unless it is told not to (--overcommit). */
+static void set_goods(struct supervisor *s)
+{
+    _Static_assert(SCHEDULE_GOODS == GOODS_COUNT + 1, "a schedule counts what goods.h names");
+    const struct run *run = &s->p.run;
+    uint64_t stock[SCHEDULE_GOODS];
+
+    goods_find_stock(run, s->stock);
+    memcpy(stock, s->stock, sizeof(s->stock));
+    stock[GOODS_COUNT] = s->options->slots;
+    schedule_set_stock(s->schedule, stock);
+    for (size_t i = 0; i < run->n_instances; i++) {
+        uint64_t cost[SCHEDULE_GOODS] = {[GOODS_COUNT] = run->instances[i].job->slots};
+
+        for (enum goods g = 0; !s->options->overcommit && g < GOODS_COUNT; g++)
+            cost[g] = goods_wanted(&run->instances[i], g);
+        schedule_set_cost(s->schedule, i, cost);
+    }
+}
+
+/* Gives the jobs another order, and says how to have it again. */
+static void shuffle_jobs(struct supervisor *s)
+{
+    cleanup_free size_t *ranks = xcalloc(s->p.run.n_instances, sizeof(*ranks));
+    cleanup_free char *text = xasprintf("shuffled: --shuffle=%llu gives this order again",
+                                        (unsigned long long)s->options->seed);
+
+    shuffle_ranks(s->options->seed, ranks, s->p.run.n_instances);
+    schedule_set_ranks(s->schedule, ranks);
+    reports_console_status(s->p.console, text);
+}
+
+void schedule_make(struct supervisor *s)
+{
+    const struct run *run = &s->p.run;
+    const struct jobs_plan *plan = NULL;
+    size_t *instance_of = NULL;
+    static const enum schedule_need need_kinds[] = {
+        [JOBS_NEED_SUCCESS] = SCHEDULE_NEED_SUCCESS,
+        [JOBS_NEED_FAILURE] = SCHEDULE_NEED_FAILURE,
+        [JOBS_NEED_ALWAYS] = SCHEDULE_NEED_ALWAYS,
+        [JOBS_NEED_FILES] = SCHEDULE_NEED_PASS,
+    };
+
+    s->schedule = schedule_new(run->n_instances);
+    for (size_t i = 0; i < run->n_instances; i++) {
+        const struct instance *in = &run->instances[i];
+
+        if (in->plan != plan) {
+            plan = in->plan;
+            instance_of = xrealloc(instance_of, plan->n_jobs * sizeof(*instance_of));
+            instances_of_plan(run, i, instance_of);
+            add_groups(s->schedule, plan, instance_of);
+            add_pools(s->schedule, plan, instance_of);
+        }
+        for (size_t k = 0; k < in->job->n_needs; k++)
+            if (instance_of[in->job->needs[k]] != INSTANCE_NONE)
+                schedule_add_need(s->schedule, i, instance_of[in->job->needs[k]],
+                                  need_kinds[in->job->needs_when[k]]);
+    }
+    free(instance_of);
+    add_claims(s->schedule, run);
+    set_goods(s);
+    if (s->options->shuffles)
+        shuffle_jobs(s);
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* schedule_make: what a run says of its jobs (needs, bridges, pools, what they have for themselves
+ * and of the machine, their order), as the schedule takes it. */
+#pragma once
+
+#include "harness/supervisor/supervisor_state.h"
+
+/* Makes s->schedule. */
+void schedule_make(struct supervisor *s);
