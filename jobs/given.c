@@ -287,6 +287,28 @@ static int read_base(const char *path, char **ret_text, size_t *ret_len, struct 
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot read job file %s", path) : 0;
 }
 
+/* Whether the map says a limit of that name. */
+static bool says_limit(struct node *map, const char *name)
+{
+    struct node *limits = map != NULL && map->kind == NODE_MAP ? find_child(map, "limits") : NULL;
+
+    return limits != NULL && limits->kind == NODE_MAP && node_child(limits, name) != NULL;
+}
+
+/* A command that somebody waits for, maybe at a terminal, takes what time it takes where nobody has
+ * said how much. */
+static void lift_wall(struct given_tree *t, struct node *file, struct node *job)
+{
+    struct node *limits = find_child(job, "limits");
+    struct source_place none = job->place;
+
+    if (says_limit(job, "wall") || (limits != NULL && limits->kind != NODE_MAP) ||
+        (file->kind == NODE_MAP && says_limit(find_child(file, "defaults"), "wall")))
+        return;
+    limits = child_map(t, job, "limits", none);
+    set_child(t, limits, "wall", new_scalar(t, "none", true, none));
+}
+
 static struct node *build_given(void *data, struct loader *l, struct cupel_error *err)
 {
     struct given_tree *t = data;
@@ -306,6 +328,7 @@ static struct node *build_given(void *data, struct loader *l, struct cupel_error
     if (job != NULL && job->kind == NODE_MAP) {
         own_children(t, job);
         put_all(t, file, job);
+        lift_wall(t, file, job);
     }
     return file;
 }

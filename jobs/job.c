@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* job: a job's keys become its model, on top of what `defaults` gave. Inputs and steps, which
  * depend on several keys, are in input.c and step.c. */
+#include "jobs/limits.h"
 #include "jobs/load.h"
 
 #include <ctype.h>
@@ -34,6 +35,8 @@ void draft_init(struct draft *d, struct arena *arena)
                 .slots = 1,
                 .leaks = JOBS_LEAKS_REPORT,
                 .devices = JOBS_DEVICES_USUAL,
+                .limits = {.set = 1u << JOBS_LIMIT_WALL,
+                           .value = {[JOBS_LIMIT_WALL] = LIMIT_WALL_DEFAULT}},
                 .timeout_grace = 2 * NSEC_PER_SEC,
                 .tags = empty,
             },
@@ -415,6 +418,20 @@ void key_set_io(struct loader *l, const struct key *k, const struct node *value,
     (void)keys_apply(l, k->sub, value, limits);
 }
 
+/* `none` takes away what `defaults` say, or what holds without. */
+static void set_duration_or_none(struct loader *l, const struct key *k, const struct node *value,
+                                 struct jobs_limits *limits)
+{
+    uint64_t ns;
+
+    if (!value_duration_or_none(l, value, k, &ns))
+        return;
+    limits->value[k->offset] = ns != UINT64_MAX ? ns : 0;
+    limits->set &= ~(1u << k->offset);
+    if (ns != UINT64_MAX)
+        limits->set |= 1u << k->offset;
+}
+
 void key_set_limit(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct jobs_limits *limits = object;
@@ -422,6 +439,10 @@ void key_set_limit(struct loader *l, const struct key *k, const struct node *val
 
     if (info->unit == JOBS_UNIT_CPUS) {
         set_cpus(l, k, value, limits);
+        return;
+    }
+    if (k->type == TYPE_DURATION_OR_NONE) {
+        set_duration_or_none(l, k, value, limits);
         return;
     }
     if (value_in_unit(l, value, k->name, info->unit, info->min, info->max,

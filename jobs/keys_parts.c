@@ -51,13 +51,22 @@ static const struct choice choices_owner[] = {
 
 #define WORDS_CORES "a number of cores such as 1.5 or 150%"
 #define WORDS_DURATION "a duration such as 250ms, 90s or 1h30m"
+#define WORDS_WALL WORDS_DURATION ", or none"
 #define WORDS_SIZE "a size such as 64K, 512M or 1.5G"
 #define WORDS_COUNT "a whole number"
 #define WORDS_CPUS "a CPU's number or a list such as 0-2,5"
 #define TYPE_COUNT TYPE_INTEGER
+#define TYPE_WALL TYPE_DURATION_OR_NONE
+#define FALLBACK_CORES NULL
+#define FALLBACK_DURATION NULL
+#define FALLBACK_WALL "1h; of a step: none"
+#define FALLBACK_SIZE NULL
+#define FALLBACK_COUNT NULL
+#define FALLBACK_CPUS NULL
 #define LIMIT_KEY(id, key_, report, kind, smallest, largest, step, text)                           \
     {.name = (key_),                                                                               \
      .value = WORDS_##kind,                                                                        \
+     .fallback = FALLBACK_##kind,                                                                  \
      .help = (text),                                                                               \
      .forms = FORM_ONE,                                                                            \
      .type = TYPE_##kind,                                                                          \

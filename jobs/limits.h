@@ -35,6 +35,11 @@
 /* See sandbox/slot/upper.c: each takes up to a block of address space there, and time to set up. */
 #define LIMIT_INODES_MAX UINT64_C(16777216)
 
+/* What a job has where its file does not say. */
+#define LIMIT_WALL_DEFAULT (3600 * NSEC_PER_SEC)
+/* A duration that may be `none`: in the model it is not set then. */
+#define JOBS_UNIT_WALL JOBS_UNIT_DURATION
+
 #define JOBS_LIMITS(X)                                                                             \
     X(CPU, "cpu", "cpu_cores", CORES, 10, LIMIT_CORES_MAX, false,                                  \
       "CPU bandwidth; more is throttled, and the throttled time reported")                         \
@@ -42,8 +47,8 @@
       "which CPUs the job may use; one that cupel itself may not use is refused")                  \
     X(CPU_TIME, "cpu-time", "cpu_time_seconds", DURATION, NSEC_PER_MSEC, LIMIT_TIME_MAX, true,     \
       "CPU time of all processes together; exceeding it gives `cpu-limit`")                        \
-    X(WALL, "wall", "wall_seconds", DURATION, NSEC_PER_MSEC, LIMIT_TIME_MAX, true,                 \
-      "time that passes; exceeding it gives `timeout`")                                            \
+    X(WALL, "wall", "wall_seconds", WALL, NSEC_PER_MSEC, LIMIT_TIME_MAX, true,                     \
+      "time that passes; exceeding it gives `timeout`; `none`: a job may take any time")           \
     X(MEMORY, "memory", "memory_bytes", SIZE, LIMIT_MIB, LIMIT_SIZE_MAX, false,                    \
       "all memory of the job; exceeding it kills the whole job and gives `memory-limit`")          \
     X(SWAP, "swap", "swap_bytes", SIZE, 0, LIMIT_SIZE_MAX, false,                                  \

@@ -123,6 +123,7 @@ enum key_type {
     TYPE_INTEGER,
     TYPE_SIZE,
     TYPE_DURATION,
+    TYPE_DURATION_OR_NONE, /* `none` is said like a duration, and takes away what was set */
     TYPE_CORES,
     TYPE_CPUS,
     TYPE_CHOICE,
@@ -219,6 +220,9 @@ bool value_integer(struct loader *l, const struct node *n, const char *name, uin
                    uint64_t max, uint64_t *ret);
 bool value_in_unit(struct loader *l, const struct node *n, const char *name, enum jobs_unit unit,
                    uint64_t min, uint64_t max, uint64_t *ret);
+/* A duration as the key describes it, or `none`: UINT64_MAX. */
+bool value_duration_or_none(struct loader *l, const struct node *n, const struct key *k,
+                            uint64_t *ret);
 bool value_choice(struct loader *l, const struct node *n, const struct key *k, size_t *ret);
 bool value_name(struct loader *l, const struct node *n, const char *name, const char **ret);
 /* Absolute path in the job, without "." and empty components; ".." is refused. */

@@ -7,7 +7,9 @@
 #include <jansson.h>
 
 #define SIZE_PATTERN "^[0-9]+(\\.[0-9]+)?(B|[KMGT](B|iB)?)?$"
-#define DURATION_PATTERN "^([0-9]+(\\.[0-9]+)?|([0-9]+(\\.[0-9]+)?(ns|us|ms|s|m|h|d))+)$"
+#define DURATION_WORDS "[0-9]+(\\.[0-9]+)?|([0-9]+(\\.[0-9]+)?(ns|us|ms|s|m|h|d))+"
+#define DURATION_PATTERN "^(" DURATION_WORDS ")$"
+#define DURATION_OR_NONE_PATTERN "^(none|" DURATION_WORDS ")$"
 #define CORES_PATTERN "^[0-9]+(\\.[0-9]+)?%?$"
 #define CPUS_PATTERN "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$"
 #define NAME_PATTERN "^[A-Za-z0-9._-]+$"
@@ -136,6 +138,8 @@ static json_t *scalar_schema(const struct key *k)
         return quantity(k, "integer", SIZE_PATTERN, 1);
     case TYPE_DURATION:
         return quantity(k, "number", DURATION_PATTERN, NSEC_PER_SEC);
+    case TYPE_DURATION_OR_NONE:
+        return quantity(k, "number", DURATION_OR_NONE_PATTERN, NSEC_PER_SEC);
     case TYPE_CORES:
         return quantity(k, "number", CORES_PATTERN, 1000);
     case TYPE_CPUS:

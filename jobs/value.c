@@ -146,20 +146,19 @@ static const struct {
     [JOBS_UNIT_SIZE] = {"a size such as 64K, 512M or 1.5G", unit_parse_size, unit_format_size},
 };
 
-bool value_in_unit(struct loader *l, const struct node *n, const char *name, enum jobs_unit unit,
-                   uint64_t min, uint64_t max, uint64_t *ret)
+/* Reads one that is described by these words. */
+static bool in_unit(struct loader *l, const struct node *n, const char *name, enum jobs_unit unit,
+                    const char *words, uint64_t min, uint64_t max, uint64_t *ret)
 {
     char buf[UNIT_TEXT_SIZE];
     uint64_t v;
     int r;
 
-    if (unit == JOBS_UNIT_COUNT)
-        return value_integer(l, n, name, min, max, ret);
-    if (!value_is_text(l, n, name, units[unit].words))
+    if (!value_is_text(l, n, name, words))
         return false;
     r = is_octal(n) ? -EINVAL : units[unit].parse(n->text, &v);
     if (r == -EINVAL)
-        return number_unexpected(l, n, name, units[unit].words);
+        return number_unexpected(l, n, name, words);
     if (r < 0 || v > max) {
         problem_at(l, n, "'%s' must be at most %s, not %s", name, units[unit].format(max, buf),
                    n->text);
@@ -172,6 +171,24 @@ bool value_in_unit(struct loader *l, const struct node *n, const char *name, enu
     }
     *ret = v;
     return true;
+}
+
+bool value_in_unit(struct loader *l, const struct node *n, const char *name, enum jobs_unit unit,
+                   uint64_t min, uint64_t max, uint64_t *ret)
+{
+    if (unit == JOBS_UNIT_COUNT)
+        return value_integer(l, n, name, min, max, ret);
+    return in_unit(l, n, name, unit, units[unit].words, min, max, ret);
+}
+
+bool value_duration_or_none(struct loader *l, const struct node *n, const struct key *k,
+                            uint64_t *ret)
+{
+    if (n->kind == NODE_SCALAR && str_eq(n->text, "none")) {
+        *ret = UINT64_MAX;
+        return true;
+    }
+    return in_unit(l, n, k->name, JOBS_UNIT_DURATION, k->value, k->min, k->max, ret);
 }
 
 bool value_choice(struct loader *l, const struct node *n, const struct key *k, size_t *ret)

@@ -71,7 +71,7 @@ static void test_top_level(void **state)
         {"cupel: 1\njobs:\n  a:\n  b: x\n", "3:5: 'a' must be a map of job keys, not empty\n"
                                             "4:6: 'b' must be a map of job keys, not 'x'\n"},
         {"cupel: 1\ndefaults: {limits: {wall: never}}\njobs: {a: {run: x}, b: {run: x}}\n",
-         "2:27: 'wall' must be a duration such as 250ms, 90s or 1h30m, not 'never'\n"},
+         "2:27: 'wall' must be a duration such as 250ms, 90s or 1h30m, or none, not 'never'\n"},
     };
 
     (void)state;
@@ -334,7 +334,7 @@ static void test_limits(void **state)
          "3:32: 'memory' must be at most 1 EiB, not 99999999T\n"},
         {JOB("limits: {wall: 0s}"), "3:30: 'wall' must be at least 1ms, not 0s\n"},
         {JOB("limits: {wall: -1}"),
-         "3:30: 'wall' must be a duration such as 250ms, 90s or 1h30m, not '-1'\n"},
+         "3:30: 'wall' must be a duration such as 250ms, 90s or 1h30m, or none, not '-1'\n"},
         {JOB("limits: {pids: 0}"), "3:30: 'pids' must be between 1 and 4194304, not 0\n"},
         {JOB("limits: {pids: 1.5}"), "3:30: 'pids' must be a whole number, not '1.5'\n"},
         {JOB("limits: {pids: 99999999999999999999999}"),

@@ -146,6 +146,37 @@ static void test_limits_merge(void **state)
     jobs_plan_free(plan);
 }
 
+/* A job that says nothing of `wall` has an hour; `none` takes it away, wherever it came from. */
+static void test_wall_where_nothing_is_said(void **state)
+{
+    const char *of_file[] = {"", "defaults: {limits: {wall: 5s}}\n",
+                             "defaults: {limits: {wall: none}}\n"};
+    const uint64_t expected[] = {3600 * NSEC_PER_SEC, 5 * NSEC_PER_SEC, 0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(of_file); i++) {
+        cleanup_free char *text =
+            xasprintf("cupel: 1\n%s"
+                      "rootfs: {r: {from: scratch, run: x}}\n"
+                      "jobs:\n"
+                      "  nothing: {run: x, limits: {pids: 4}}\n"
+                      "  never: {run: x, limits: {wall: none}}\n"
+                      "  own: {run: [{run: x, limits: {wall: none}}], limits: {wall: 2h}}\n",
+                      of_file[i]);
+        struct loaded r = load_good(text);
+        const struct jobs_job *jobs = r.plan->jobs;
+
+        assert_int_equal(jobs[0].limits.value[JOBS_LIMIT_WALL], expected[i]);
+        assert_int_equal(jobs_limit_is_set(&jobs[0].limits, JOBS_LIMIT_WALL), expected[i] != 0);
+        assert_false(jobs_limit_is_set(&jobs[1].limits, JOBS_LIMIT_WALL));
+        assert_int_equal(jobs[2].limits.value[JOBS_LIMIT_WALL], 7200 * NSEC_PER_SEC);
+        assert_false(jobs_limit_is_set(&jobs[2].steps[0].limits, JOBS_LIMIT_WALL));
+        assert_int_equal(r.plan->roots[2].build->limits.value[JOBS_LIMIT_WALL],
+                         3600 * NSEC_PER_SEC);
+        unload(&r);
+    }
+}
+
 static void test_cpuset_and_io(void **state)
 {
     struct loaded r =
@@ -288,7 +319,7 @@ static void test_smallest_file(void **state)
     assert_int_equal(r.plan->jobs[0].root, 0);
     assert_string_equal(r.plan->jobs[0].user, "root");
     assert_int_equal(r.plan->jobs[0].network, JOBS_NETWORK_LOOPBACK);
-    assert_int_equal(r.plan->jobs[0].limits.set, 0);
+    assert_int_equal(r.plan->jobs[0].limits.set, 1u << JOBS_LIMIT_WALL);
     assert_null(r.plan->jobs[0].stdin_text);
     assert_list(r.plan->jobs[0].steps[0].argv, "</bin/sh><-eu><-c><\xc3\xa4>");
     unload(&r);
@@ -675,6 +706,7 @@ int main(void)
         cmocka_unit_test(test_steps),
         cmocka_unit_test(test_everything_of_a_job),
         cmocka_unit_test(test_limits_merge),
+        cmocka_unit_test(test_wall_where_nothing_is_said),
         cmocka_unit_test(test_cpuset_and_io),
         cmocka_unit_test(test_cpu_lists),
         cmocka_unit_test(test_inputs),
