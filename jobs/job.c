@@ -36,6 +36,7 @@ void draft_init(struct draft *d, struct arena *arena)
                 .leaks = JOBS_LEAKS_REPORT,
                 .devices = JOBS_DEVICES_USUAL,
                 .limits = {.set = 1u << JOBS_LIMIT_WALL,
+                           .unsaid = 1u << JOBS_LIMIT_WALL,
                            .value = {[JOBS_LIMIT_WALL] = LIMIT_WALL_DEFAULT}},
                 .timeout_grace = 2 * NSEC_PER_SEC,
                 .tags = empty,
@@ -441,6 +442,7 @@ void key_set_limit(struct loader *l, const struct key *k, const struct node *val
         set_cpus(l, k, value, limits);
         return;
     }
+    limits->unsaid &= ~(1u << k->offset);
     if (k->type == TYPE_DURATION_OR_NONE) {
         set_duration_or_none(l, k, value, limits);
         return;

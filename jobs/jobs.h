@@ -54,12 +54,18 @@ extern const struct jobs_limit_info jobs_limit_table[JOBS_LIMIT_COUNT];
 /* A value per limit; `set` has bit (1 << JOBS_LIMIT_X) where the file (or a default) gave one. */
 struct jobs_limits {
     uint32_t set;
+    uint32_t unsaid; /* of `set`, those that hold since nobody said anything */
     uint64_t value[JOBS_LIMIT_COUNT];
     const char *cpus; /* JOBS_LIMIT_CPUSET as a list in ascending order: "0-2,5" */
 };
 static inline bool jobs_limit_is_set(const struct jobs_limits *l, enum jobs_limit which)
 {
     return (l->set >> which) & 1u;
+}
+/* Whether it is a limit that somebody chose. */
+static inline bool jobs_limit_is_said(const struct jobs_limits *l, enum jobs_limit which)
+{
+    return ((l->set & ~l->unsaid) >> which) & 1u;
 }
 /* "512 MiB", "1 s", "1.5": a limit's value for people. Returns buf. */
 const char *jobs_limit_format(enum jobs_limit which, uint64_t value,

@@ -232,6 +232,7 @@ static void service_read(struct loader *l, const struct draft *of, const struct 
                                           .line = source_line_of(&l->source, map->key->place)}};
 
     draft_init(&s.draft, l->plan->arena);
+    s.draft.job.limits = (struct jobs_limits){0}; /* it ends with its job, whose time is limited */
     s.draft.name = map->key;
     s.draft.job.is_service = true;
     s.draft.job.line = s.service.line;

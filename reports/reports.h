@@ -305,7 +305,7 @@ struct reports_running {
     unsigned attempt; /* which one */
     unsigned attempts_max;
     uint64_t wall_ns;
-    uint64_t wall_limit_ns; /* 0: none */
+    uint64_t wall_limit_ns; /* 0: none that anybody asked for */
     uint64_t memory_bytes;  /* UINT64_MAX: not known */
     uint64_t memory_limit;  /* 0: none */
 };

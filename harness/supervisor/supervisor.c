@@ -80,7 +80,7 @@ static size_t running(struct supervisor *s, struct reports_running *list)
             .attempt = (before != NULL ? before->attempts : 0) + 1,
             .attempts_max = outcomes_retries(s, job) + 1,
             .wall_ns = since != 0 && now > since ? now - since : 0,
-            .wall_limit_ns = jobs_limit_is_set(&job->limits, JOBS_LIMIT_WALL)
+            .wall_limit_ns = jobs_limit_is_said(&job->limits, JOBS_LIMIT_WALL)
                                  ? job->limits.value[JOBS_LIMIT_WALL]
                                  : 0,
             .memory_bytes =

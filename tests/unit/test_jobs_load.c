@@ -161,13 +161,17 @@ static void test_wall_where_nothing_is_said(void **state)
                       "jobs:\n"
                       "  nothing: {run: x, limits: {pids: 4}}\n"
                       "  never: {run: x, limits: {wall: none}}\n"
-                      "  own: {run: [{run: x, limits: {wall: none}}], limits: {wall: 2h}}\n",
+                      "  own: {run: [{run: x, limits: {wall: none}}], limits: {wall: 2h}}\n"
+                      "  serves: {run: x, services: {s: {run: x, ready: {tcp: 1}}}}\n",
                       of_file[i]);
         struct loaded r = load_good(text);
         const struct jobs_job *jobs = r.plan->jobs;
 
         assert_int_equal(jobs[0].limits.value[JOBS_LIMIT_WALL], expected[i]);
         assert_int_equal(jobs_limit_is_set(&jobs[0].limits, JOBS_LIMIT_WALL), expected[i] != 0);
+        assert_int_equal(jobs_limit_is_said(&jobs[0].limits, JOBS_LIMIT_WALL), i == 1);
+        assert_true(jobs_limit_is_said(&jobs[2].limits, JOBS_LIMIT_WALL));
+        assert_false(jobs_limit_is_set(&jobs[3].services->list[0].job->limits, JOBS_LIMIT_WALL));
         assert_false(jobs_limit_is_set(&jobs[1].limits, JOBS_LIMIT_WALL));
         assert_int_equal(jobs[2].limits.value[JOBS_LIMIT_WALL], 7200 * NSEC_PER_SEC);
         assert_false(jobs_limit_is_set(&jobs[2].steps[0].limits, JOBS_LIMIT_WALL));
