@@ -13,6 +13,7 @@ enum jobs_limit {
     JOBS_LIMIT_CPUSET,   /* how many CPUs; which ones: jobs_limits.cpus */
     JOBS_LIMIT_CPU_TIME, /* ns */
     JOBS_LIMIT_WALL,     /* ns */
+    JOBS_LIMIT_IDLE,     /* ns without output */
     JOBS_LIMIT_MEMORY,   /* bytes */
     JOBS_LIMIT_SWAP,     /* bytes */
     JOBS_LIMIT_PIDS,
@@ -47,7 +48,8 @@ struct jobs_limit_info {
     enum jobs_unit unit;
     uint64_t min;  /* smallest value that makes sense, in the model's unit */
     uint64_t max;  /* largest that any host may be able to hold */
-    bool per_step; /* may stand in a step's own limits: wall, cpu-time, output and the rlimits */
+    bool per_step; /* may stand in a step's own limits: wall, idle, cpu-time, output and the rlimits
+                    */
 };
 extern const struct jobs_limit_info jobs_limit_table[JOBS_LIMIT_COUNT];
 

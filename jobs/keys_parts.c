@@ -52,14 +52,17 @@ static const struct choice choices_owner[] = {
 #define WORDS_CORES "a number of cores such as 1.5 or 150%"
 #define WORDS_DURATION "a duration such as 250ms, 90s or 1h30m"
 #define WORDS_WALL WORDS_DURATION ", or none"
+#define WORDS_IDLE WORDS_WALL
 #define WORDS_SIZE "a size such as 64K, 512M or 1.5G"
 #define WORDS_COUNT "a whole number"
 #define WORDS_CPUS "a CPU's number or a list such as 0-2,5"
 #define TYPE_COUNT TYPE_INTEGER
 #define TYPE_WALL TYPE_DURATION_OR_NONE
+#define TYPE_IDLE TYPE_DURATION_OR_NONE
 #define FALLBACK_CORES NULL
 #define FALLBACK_DURATION NULL
 #define FALLBACK_WALL "1h; of a step: none"
+#define FALLBACK_IDLE "none"
 #define FALLBACK_SIZE NULL
 #define FALLBACK_COUNT NULL
 #define FALLBACK_CPUS NULL
@@ -116,7 +119,7 @@ TABLE(step, "Keys of a step", "a step",
        .offset = 2 * sizeof(void *)},
       {.name = "limits",
        .value = "a map of limits",
-       .help = "limits of this step: `wall`, `cpu-time`, `output` and those of each process",
+       .help = "this step's: `wall`, `idle`, `cpu-time`, `output` and those of each process",
        .forms = FORM_OBJECT,
        .sub = &keys_limits,
        .set = key_set_node,

@@ -39,6 +39,7 @@
 #define LIMIT_WALL_DEFAULT (3600 * NSEC_PER_SEC)
 /* A duration that may be `none`: in the model it is not set then. */
 #define JOBS_UNIT_WALL JOBS_UNIT_DURATION
+#define JOBS_UNIT_IDLE JOBS_UNIT_DURATION
 
 #define JOBS_LIMITS(X)                                                                             \
     X(CPU, "cpu", "cpu_cores", CORES, 10, LIMIT_CORES_MAX, false,                                  \
@@ -49,6 +50,8 @@
       "CPU time of all processes together; exceeding it gives `cpu-limit`")                        \
     X(WALL, "wall", "wall_seconds", WALL, NSEC_PER_MSEC, LIMIT_TIME_MAX, true,                     \
       "time that passes; exceeding it gives `timeout`; `none`: a job may take any time")           \
+    X(IDLE, "idle", "idle_seconds", IDLE, NSEC_PER_MSEC, LIMIT_TIME_MAX, true,                     \
+      "time that a command may run without a byte of output; exceeding it gives `timeout`")        \
     X(MEMORY, "memory", "memory_bytes", SIZE, LIMIT_MIB, LIMIT_SIZE_MAX, false,                    \
       "all memory of the job; exceeding it kills the whole job and gives `memory-limit`")          \
     X(SWAP, "swap", "swap_bytes", SIZE, 0, LIMIT_SIZE_MAX, false,                                  \

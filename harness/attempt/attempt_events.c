@@ -70,10 +70,13 @@ static void on_terminal(struct attempt *a)
 void attempt_take_output(struct attempt *a, int which)
 {
     struct cupel_error err;
+    uint64_t before = a->capture.written[which];
     int r = capture_take(&a->capture, which, &err);
 
     if (r < 0)
         attempt_fail(a, &err);
+    if (a->capture.written[which] != before)
+        attempt_heard(a, clock_monotonic_ns());
     a->pipe_open[which] = r > 0;
     if (r <= 0 && a->forwards)
         close_output(a, which);
@@ -170,6 +173,7 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
     a->step = e->step;
     s->started = true;
     s->started_ns = e->at_ns;
+    attempt_heard(a, clock_monotonic_ns()); /* as we see it: we may have stood still meanwhile */
     /* not what is captured by now: its output may have been quicker than this event */
     if (e->step > 0) {
         s->stdout_from = s->stdout_to = before->stdout_to;

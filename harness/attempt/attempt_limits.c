@@ -9,6 +9,8 @@
 #include "harness/attempt/billing.h"
 #include "harness/attempt/deadline.h"
 
+#include <poll.h>
+
 #define CPU_CHECK_MIN_NS (500 * NSEC_PER_USEC)
 
 /* ---- CPU and memory ---- */
@@ -79,17 +81,17 @@ uint64_t attempt_held_back(void *data)
 }
 
 /* A limit of time that passed at `deadline`: the job has had its time only if it had it while we
- * looked after it. Stopped with all of us, or running on alone, it cannot be said what it would
- * have done. */
-static enum attempt_cause passed_deadline(const struct attempt *a, uint64_t now, uint64_t deadline)
+ * looked after it. Stopped with all of us for `still_ns`, or running on alone, it cannot be said
+ * what it would have done. */
+static enum attempt_cause passed_deadline(uint64_t now, uint64_t still_ns, uint64_t deadline)
 {
-    return now - a->ctx->standstill.total_ns < deadline ? CAUSE_STOOD_STILL : CAUSE_WALL;
+    return now - still_ns < deadline ? CAUSE_STOOD_STILL : CAUSE_WALL;
 }
 
 static struct deadline next_deadline(const struct attempt *a)
 {
     return deadline_next(a->job, a->facts, a->ctx->run->unenforced_set, a->step, a->ordered_ns,
-                         a->sandbox.copying_ns);
+                         a->sandbox.copying_ns, a->heard_ns);
 }
 
 /* Fails an attempt whose set-up is stuck: what nobody of the job can have caused is the harness's.
@@ -105,8 +107,50 @@ static void fail_stuck_set_up(struct attempt *a)
     attempt_fail(a, &err);
 }
 
+void attempt_heard(struct attempt *a, uint64_t at_ns)
+{
+    a->heard_ns = at_ns;
+    a->heard_still_ns = a->ctx->standstill.total_ns;
+}
+
+/* Whether there is output that nobody has read: in a pipe, since the slot comes late, or held up,
+ * since whoever reads it does not. Then the job is not silent. */
+static bool has_unread_output(const struct attempt *a)
+{
+    struct pollfd fds[2];
+    bool held_up = false;
+
+    for (int which = 0; which < 2; which++) {
+        fds[which] = (struct pollfd){.fd = a->pipe_open[which] ? a->capture.pipe[which] : -1,
+                                     .events = POLLIN};
+        held_up |= a->pipe_open[which] && !capture_is_ready(&a->capture, which);
+    }
+    return held_up ||
+           (poll(fds, ARRAY_SIZE(fds), 0) > 0 && ((fds[0].revents | fds[1].revents) & POLLIN) != 0);
+}
+
+static void strike_silence(struct attempt *a, const struct deadline *d)
+{
+    uint64_t now = clock_monotonic_ns();
+
+    if (has_unread_output(a)) {
+        attempt_heard(a, now);
+        return;
+    }
+    attempt_note_cause(a,
+                       passed_deadline(now, a->ctx->standstill.total_ns - a->heard_still_ns, d->at),
+                       d->of_step);
+    a->facts->silent_from_ns = a->heard_ns;
+    a->struck_at = d->at;
+    attempt_terminate(a);
+}
+
 static void strike(struct attempt *a, const struct deadline *d)
 {
+    if (d->kind == DEADLINE_IDLE) {
+        strike_silence(a, d);
+        return;
+    }
     if (d->kind == DEADLINE_SET_UP && a->instance->from == INSTANCE_NONE) {
         fail_stuck_set_up(a);
         return;
@@ -115,7 +159,8 @@ static void strike(struct attempt *a, const struct deadline *d)
         attempt_kill(a);
         return;
     }
-    attempt_note_cause(a, passed_deadline(a, clock_monotonic_ns(), d->at), d->of_step);
+    attempt_note_cause(a, passed_deadline(clock_monotonic_ns(), a->ctx->standstill.total_ns, d->at),
+                       d->of_step);
     a->facts->cause_step = d->step;
     a->facts->cause_set_up = d->set_up ? sandbox_setup_at(&a->sandbox) : NULL;
     attempt_terminate(a);
@@ -211,6 +256,18 @@ uint64_t attempt_next_wake(const struct attempt *a)
 
 /* ---- afterwards ---- */
 
+/* Whether what was struck for its time had ended by then, and only the news came late. */
+static bool had_ended(const struct attempt *a)
+{
+    const struct attempt_facts *f = a->facts;
+    const struct step_facts *s = &f->steps[a->step];
+
+    if ((f->cause != CAUSE_WALL && f->cause != CAUSE_STOOD_STILL) || !s->ended ||
+        facts_next_step(f, a->step) != f->n_steps)
+        return false;
+    return f->silent_from_ns == 0 || s->ended_ns <= a->struck_at;
+}
+
 void attempt_settle_limits(struct attempt *a)
 {
     const struct step_facts *s = &a->facts->steps[a->step];
@@ -229,9 +286,11 @@ void attempt_settle_limits(struct attempt *a)
         }
     }
     deadline = limits_wall_deadline(&v, &of_step);
-    if (!between && a->facts->ended_ns > deadline)
-        attempt_note_cause(a, passed_deadline(a, a->facts->ended_ns, deadline), of_step);
-    else if ((a->facts->cause == CAUSE_WALL || a->facts->cause == CAUSE_STOOD_STILL) && s->ended &&
-             last)
-        a->facts->cause = CAUSE_NONE; /* it had ended in time; only the news came late */
+    if (!between && a->facts->ended_ns > deadline) {
+        attempt_note_cause(
+            a, passed_deadline(a->facts->ended_ns, a->ctx->standstill.total_ns, deadline), of_step);
+    } else if (had_ended(a)) {
+        a->facts->cause = CAUSE_NONE;
+        a->facts->silent_from_ns = 0;
+    }
 }

@@ -19,6 +19,8 @@ bool attempt_note_oom(struct attempt *a);
 void attempt_check_oom(struct attempt *a);
 /* Returns for how long the groups around have held the slot back: a standstill_quota_fn. */
 uint64_t attempt_held_back(void *data);
+/* Notes that the job, or a step's beginning, gave a sign of life. */
+void attempt_heard(struct attempt *a, uint64_t at_ns);
 /* Does what is due now. */
 void attempt_check_deadlines(struct attempt *a);
 /* Returns when something is due next. */

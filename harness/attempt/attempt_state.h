@@ -30,6 +30,9 @@ struct attempt {
     unsigned step;        /* the one that runs */
     uint64_t ordered_ns;  /* when PID 1 was let go */
     uint64_t step_cpu_ns; /* CPU used before it started */
+    /* when something was read of its output last, and how long we had stood still until then */
+    uint64_t heard_ns, heard_still_ns;
+    uint64_t struck_at; /* the deadline that struck */
     /* moments of CLOCK_MONOTONIC, or LIMITS_NEVER: */
     uint64_t kill_at;      /* when SIGTERM's grace is over */
     uint64_t check_cpu_at; /* when the CPU limits are looked at next */

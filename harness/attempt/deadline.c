@@ -35,22 +35,32 @@ static struct deadline of_wall(const struct limits_view *v, unsigned step, bool 
     return d;
 }
 
+/* While a command runs: whichever comes first. */
+static struct deadline of_command(const struct limits_view *v, unsigned step)
+{
+    struct deadline wall = of_wall(v, step, false), idle = {.kind = DEADLINE_IDLE, .step = step};
+
+    idle.at = limits_idle_deadline(v, &idle.of_step);
+    return idle.at < wall.at ? idle : wall;
+}
+
 struct deadline deadline_next(const struct jobs_job *job, const struct attempt_facts *facts,
                               uint32_t unenforced, unsigned step, uint64_t ordered_ns,
-                              uint64_t copying_ns)
+                              uint64_t copying_ns, uint64_t heard_ns)
 {
     const struct step_facts *s = &facts->steps[step];
     struct limits_view v = {.job = &job->limits,
                             .step = &job->steps[step].limits,
                             .unenforced = unenforced,
                             .job_started_ns = facts->started_ns,
-                            .step_started_ns = s->started ? s->started_ns : 0};
+                            .step_started_ns = s->started ? s->started_ns : 0,
+                            .heard_ns = heard_ns};
     size_t next;
 
     if (facts->started_ns == 0)
         return of_first_set_up(&v, later(ordered_ns, copying_ns));
     if (!s->ended)
-        return of_wall(&v, step, false);
+        return of_command(&v, step);
     next = facts_next_step(facts, step);
     if (next == facts->n_steps)
         return (struct deadline){

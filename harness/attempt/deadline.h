@@ -9,6 +9,7 @@
 enum deadline_kind {
     DEADLINE_NONE,
     DEADLINE_WALL,   /* the job's or a step's wall limit */
+    DEADLINE_IDLE,   /* the job's or a step's limit of silence */
     DEADLINE_SET_UP, /* nothing of the job has run, and should have by now */
     DEADLINE_LINGER, /* the last command has ended, and PID 1 should have by now */
 };
@@ -24,9 +25,9 @@ struct deadline {
 #define DEADLINE_LINGER_NS (10 * NSEC_PER_SEC)
 
 /* `step`: the last one that was started; `ordered_ns`: when PID 1 was told to go on; `copying_ns`:
- * what of its set-up is copying may take (sandbox.h). Between two steps the job's wall limit goes
- * on, and that of the next step counts from the end of the one before: so there is no moment
- * without. */
+ * what of its set-up is copying may take (sandbox.h); `heard_ns`: when it wrote last, or 0. Between
+ * two steps the job's wall limit goes on, and that of the next step counts from the end of the one
+ * before: so there is no moment without. Silence counts while a command runs. */
 struct deadline deadline_next(const struct jobs_job *job, const struct attempt_facts *facts,
                               uint32_t unenforced, unsigned step, uint64_t ordered_ns,
-                              uint64_t copying_ns);
+                              uint64_t copying_ns, uint64_t heard_ns);

@@ -89,7 +89,7 @@ void evidence_thrashing(const struct jobs_job *job, const struct attempt_facts *
 {
     const struct jobs_limits *l =
         f->cause_is_step_limit ? &job->steps[f->cause_step].limits : &job->limits;
-    enum jobs_limit which = f->cause == CAUSE_WALL ? JOBS_LIMIT_WALL : JOBS_LIMIT_CPU_TIME;
+    enum jobs_limit which = f->cause == CAUSE_WALL ? facts_limit_of_time(f) : JOBS_LIMIT_CPU_TIME;
     char text[UNIT_TEXT_SIZE];
 
     strbuf_addf(b, "memory limit %s reached",
@@ -97,8 +97,7 @@ void evidence_thrashing(const struct jobs_job *job, const struct attempt_facts *
     strbuf_addf(b, ": thrashing at it for %s", unit_format_duration(f->thrashing_ns, text));
     strbuf_addf(b, " of %s", unit_format_duration(f->cause_ns - f->started_ns, text));
     say_faults(f, b);
-    strbuf_addf(b, ", until its %s limit %s struck",
-                f->cause == CAUSE_WALL ? "wall" : jobs_limit_table[which].key,
+    strbuf_addf(b, ", until its %s limit %s struck", jobs_limit_table[which].key,
                 jobs_limit_format(which, l->value[which], text));
 }
 
@@ -139,8 +138,9 @@ void evidence_stood_still(const struct jobs_job *job, const struct attempt_facts
     char text[UNIT_TEXT_SIZE];
 
     (void)evidence_standstill(f, b);
-    strbuf_addf(b, ", and its wall limit %s passed meanwhile: the job has not had its time",
-                unit_format_duration(l->value[JOBS_LIMIT_WALL], text));
+    strbuf_addf(b, ", and its %s limit %s passed meanwhile: the job has not had its time",
+                jobs_limit_table[facts_limit_of_time(f)].key,
+                unit_format_duration(l->value[facts_limit_of_time(f)], text));
 }
 
 /* ---- refused forks ---- */

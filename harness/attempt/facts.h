@@ -70,7 +70,10 @@ struct attempt_facts {
     /* why, of the step that is not; or why it was not executed, or did not begin */
     char not_set_up[REPORTS_EVIDENCE_SIZE / 2];
     uint64_t cause_ns; /* when */
-    bool time_up;      /* of CAUSE_CANCELLED: by --timeout */
+    /* of CAUSE_WALL and CAUSE_STOOD_STILL, the limit that passed was one of silence, since then; or
+     * 0 */
+    uint64_t silent_from_ns;
+    bool time_up; /* of CAUSE_CANCELLED: by --timeout */
     uint64_t cpu_at_cause_ns;
     /* what the cause CAUSE_MEMORY was, where no control group bounds it */
     struct {
@@ -121,6 +124,11 @@ struct attempt_facts {
     struct service_facts service;
     struct cupel_error harness;
 };
+/* The limit of time that CAUSE_WALL and CAUSE_STOOD_STILL are about. */
+static inline enum jobs_limit facts_limit_of_time(const struct attempt_facts *f)
+{
+    return f->silent_from_ns != 0 ? JOBS_LIMIT_IDLE : JOBS_LIMIT_WALL;
+}
 /* The step that comes after `step`, those that are passed over left out; n_steps: none. */
 static inline size_t facts_next_step(const struct attempt_facts *f, size_t step)
 {

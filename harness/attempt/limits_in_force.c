@@ -54,6 +54,16 @@ uint64_t limits_wall_deadline(const struct limits_view *v, bool *ret_of_step)
                    v->step_started_ns != 0 ? v->step_started_ns : LIMITS_NEVER, ret_of_step);
 }
 
+uint64_t limits_idle_deadline(const struct limits_view *v, bool *ret_of_step)
+{
+    uint64_t from = v->heard_ns > v->step_started_ns ? v->heard_ns : v->step_started_ns;
+
+    *ret_of_step = false;
+    if (v->step_started_ns == 0)
+        return LIMITS_NEVER;
+    return tighter(v, JOBS_LIMIT_IDLE, from, from, ret_of_step);
+}
+
 uint64_t limits_cpu_left(const struct limits_view *v, uint64_t used_ns, bool *ret_of_step)
 {
     uint64_t allowed = tighter(v, JOBS_LIMIT_CPU_TIME, 0, v->step_cpu_ns, ret_of_step);

@@ -15,6 +15,7 @@ struct limits_view {
     uint32_t unenforced;      /* bits of enum jobs_limit that --best-effort let go */
     uint64_t job_started_ns;  /* 0: nothing has run yet */
     uint64_t step_started_ns; /* 0: not yet */
+    uint64_t heard_ns;        /* when something was read of its output last; 0: not yet */
     uint64_t step_cpu_ns;     /* CPU time used before the step */
     uint64_t step_output;     /* output before the step */
 };
@@ -28,6 +29,8 @@ bool limits_enforced(const struct limits_view *v, const struct jobs_limits *l,
  * how much CPU time is left of `used_ns`, how much output there may be in all. LIMITS_NEVER without
  * a limit. *ret_of_step tells whose it is. */
 uint64_t limits_wall_deadline(const struct limits_view *v, bool *ret_of_step);
+/* The same for silence: from the last output, or the step's start where that came later. */
+uint64_t limits_idle_deadline(const struct limits_view *v, bool *ret_of_step);
 uint64_t limits_cpu_left(const struct limits_view *v, uint64_t used_ns, bool *ret_of_step);
 uint64_t limits_output(const struct limits_view *v, bool *ret_of_step);
 /* How long `left_ns` of CPU time lasts at least: spread over all the cores that the job may use. */

@@ -96,14 +96,17 @@ static void say_timeout(const struct jobs_job *job, const struct attempt_facts *
 {
     char text[UNIT_TEXT_SIZE];
     uint64_t from = f->cause_is_step_limit ? f->steps[f->cause_step].started_ns : f->started_ns;
+    const char *how = f->silent_from_ns != 0    ? ", still running after "
+                      : f->cause_set_up != NULL ? ": still being set up after "
+                                                : ": still running after ";
 
     if (f->cause_is_step_limit &&
         f->cause_set_up != NULL) /* its time counts from the end of the one before */
         from = f->steps[f->cause_step - 1].ended_ns;
-    strbuf_addf(b, "wall limit %s reached",
-                unit_format_duration(limit_of(job, f, JOBS_LIMIT_WALL), text));
-    add_wall(b, f->cause_set_up != NULL ? ": still being set up after " : ": still running after ",
-             from, f->cause_ns);
+    strbuf_addf(b, "%s limit %s reached", jobs_limit_table[facts_limit_of_time(f)].key,
+                unit_format_duration(limit_of(job, f, facts_limit_of_time(f)), text));
+    add_wall(b, ": no output for ", f->silent_from_ns, f->cause_ns);
+    add_wall(b, how, from, f->cause_ns);
     if (f->cause_set_up != NULL)
         strbuf_addf(b, ", at '%s'", f->cause_set_up);
     if (f->cpu_at_cause_ns != 0)

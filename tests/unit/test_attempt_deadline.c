@@ -19,6 +19,7 @@ struct room {
     struct jobs_job job;
     struct step_facts step_facts[2];
     struct attempt_facts facts;
+    uint64_t heard_ns;
 };
 
 static void limit_wall(struct jobs_limits *l, uint64_t value)
@@ -52,7 +53,7 @@ static void end(struct room *r, unsigned step, uint64_t at)
 static void expect(const struct room *r, unsigned step, uint64_t at, enum deadline_kind kind,
                    bool of_step, bool set_up)
 {
-    struct deadline d = deadline_next(&r->job, &r->facts, 0, step, 5 * S, 7 * S);
+    struct deadline d = deadline_next(&r->job, &r->facts, 0, step, 5 * S, 7 * S, r->heard_ns);
 
     assert_int_equal(d.at, at);
     assert_int_equal(d.kind, kind);
@@ -87,7 +88,30 @@ static void test_the_jobs_goes_on_between_steps(void **state)
     start(&r, 0, 100 * S);
     end(&r, 0, 109 * S);
     expect(&r, 0, 110 * S, DEADLINE_WALL, false, true);
-    assert_int_equal(deadline_next(&r.job, &r.facts, 0, 0, 5 * S, 0).step, 1);
+    assert_int_equal(deadline_next(&r.job, &r.facts, 0, 0, 5 * S, 0, 0).step, 1);
+}
+
+/* Silence ends a command that runs, and nothing that is being set up. */
+static void test_silence(void **state)
+{
+    struct room r;
+
+    (void)state;
+    prepare(&r);
+    r.job.limits.set |= 1u << JOBS_LIMIT_IDLE;
+    r.job.limits.value[JOBS_LIMIT_IDLE] = S;
+    expect(&r, 0, 22 * S + SANDBOX_SET_UP_NS, DEADLINE_SET_UP, false, true);
+    start(&r, 0, 100 * S);
+    expect(&r, 0, 101 * S, DEADLINE_IDLE, false, false);
+    r.heard_ns = 108 * S;
+    expect(&r, 0, 109 * S, DEADLINE_IDLE, false, false);
+    r.heard_ns = 109 * S;
+    expect(&r, 0, 110 * S, DEADLINE_WALL, false, false);
+    end(&r, 0, 103 * S);
+    expect(&r, 0, 105 * S, DEADLINE_WALL, true, true);
+    r.heard_ns = 103 * S;
+    start(&r, 1, 104 * S);
+    expect(&r, 1, 105 * S, DEADLINE_IDLE, false, false);
 }
 
 static void test_without_limits(void **state)
@@ -109,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_from_the_order_to_the_end),
         cmocka_unit_test(test_the_jobs_goes_on_between_steps),
+        cmocka_unit_test(test_silence),
         cmocka_unit_test(test_without_limits),
     };
 

@@ -50,6 +50,29 @@ static void test_wall_counts_from_the_start_of_each(void **state)
     assert_true(limits_wall_deadline(&v, &of_step) == LIMITS_NEVER);
 }
 
+/* From the last output or the step's start, whichever was later; a step that runs not has none. */
+static void test_silence_counts_from_the_last_output(void **state)
+{
+    struct jobs_limits job = {0}, step = {0};
+    struct limits_view v = {
+        .job = &job, .step = &step, .job_started_ns = 100, .step_started_ns = 150};
+    bool of_step;
+
+    (void)state;
+    assert_true(limits_idle_deadline(&v, &of_step) == LIMITS_NEVER);
+    set(&job, JOBS_LIMIT_IDLE, 20);
+    v.heard_ns = 140; /* of the step before */
+    assert_int_equal(limits_idle_deadline(&v, &of_step), 170);
+    v.heard_ns = 160;
+    assert_int_equal(limits_idle_deadline(&v, &of_step), 180);
+    assert_false(of_step);
+    set(&step, JOBS_LIMIT_IDLE, 19);
+    assert_int_equal(limits_idle_deadline(&v, &of_step), 179);
+    assert_true(of_step);
+    v.step_started_ns = 0;
+    assert_true(limits_idle_deadline(&v, &of_step) == LIMITS_NEVER);
+}
+
 static void test_cpu_left(void **state)
 {
     struct jobs_limits job = {0}, step = {0};
@@ -111,6 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_is_limited),
         cmocka_unit_test(test_wall_counts_from_the_start_of_each),
+        cmocka_unit_test(test_silence_counts_from_the_last_output),
         cmocka_unit_test(test_cpu_left),
         cmocka_unit_test(test_cpu_lasts_as_long_as_all_cores_need),
         cmocka_unit_test(test_let_go_is_no_limit),

@@ -166,6 +166,26 @@ static void test_timeout(void **state)
                 "wall limit 1 s reached: still running after 1.002 s (CPU used: 12 ms)");
 }
 
+static void test_silence(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    limit(&s.job.limits, JOBS_LIMIT_WALL, 10 * NSEC_PER_SEC);
+    limit(&s.job.limits, JOBS_LIMIT_IDLE, NSEC_PER_SEC);
+    strike(&s, CAUSE_WALL, 0, 3 * NSEC_PER_SEC);
+    s.facts.silent_from_ns = s.facts.cause_ns - 1002 * NSEC_PER_MSEC;
+    s.ran[0].status = KILLED(SIGTERM);
+    assert_job(&s, REPORTS_TIMEOUT, -1, SIGTERM,
+               "idle limit 1 s reached: no output for 1.002 s, still running after 3 s");
+    s.facts.cause = CAUSE_STOOD_STILL;
+    s.facts.stood_still_ns = NSEC_PER_SEC;
+    verdict_of_job(&s.job, &s.facts, &s.got);
+    assert_int_equal(s.got.verdict, REPORTS_ERROR);
+    assert_non_null(strstr(s.got.evidence, "its idle limit 1 s passed meanwhile"));
+}
+
 static void test_cpu_limit(void **state)
 {
     struct scene s;
@@ -554,6 +574,7 @@ int main(void)
         cmocka_unit_test(test_vanished),
         cmocka_unit_test(test_evidence_is_cut_to_its_size),
         cmocka_unit_test(test_timeout),
+        cmocka_unit_test(test_silence),
         cmocka_unit_test(test_cpu_limit),
         cmocka_unit_test(test_memory_limit),
         cmocka_unit_test(test_unnoticed_oom_kill),

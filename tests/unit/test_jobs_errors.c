@@ -335,6 +335,7 @@ static void test_limits(void **state)
         {JOB("limits: {wall: 0s}"), "3:30: 'wall' must be at least 1ms, not 0s\n"},
         {JOB("limits: {wall: -1}"),
          "3:30: 'wall' must be a duration such as 250ms, 90s or 1h30m, or none, not '-1'\n"},
+        {JOB("limits: {idle: 0s}"), "3:30: 'idle' must be at least 1ms, not 0s\n"},
         {JOB("limits: {pids: 0}"), "3:30: 'pids' must be between 1 and 4194304, not 0\n"},
         {JOB("limits: {pids: 1.5}"), "3:30: 'pids' must be a whole number, not '1.5'\n"},
         {JOB("limits: {pids: 99999999999999999999999}"),

@@ -181,6 +181,21 @@ static void test_wall_where_nothing_is_said(void **state)
     }
 }
 
+static void test_idle(void **state)
+{
+    struct loaded r;
+
+    (void)state;
+    r = load_good("cupel: 1\ndefaults: {limits: {idle: 10m}}\njobs:\n"
+                  "  a: {run: x}\n"
+                  "  b: {run: x, limits: {idle: none}}\n"
+                  "  c: {run: [{run: x, limits: {idle: 5s}}]}\n");
+    assert_int_equal(r.plan->jobs[0].limits.value[JOBS_LIMIT_IDLE], 600 * NSEC_PER_SEC);
+    assert_false(jobs_limit_is_set(&r.plan->jobs[1].limits, JOBS_LIMIT_IDLE));
+    assert_int_equal(r.plan->jobs[2].steps[0].limits.value[JOBS_LIMIT_IDLE], 5 * NSEC_PER_SEC);
+    unload(&r);
+}
+
 static void test_cpuset_and_io(void **state)
 {
     struct loaded r =
@@ -711,6 +726,7 @@ int main(void)
         cmocka_unit_test(test_everything_of_a_job),
         cmocka_unit_test(test_limits_merge),
         cmocka_unit_test(test_wall_where_nothing_is_said),
+        cmocka_unit_test(test_idle),
         cmocka_unit_test(test_cpuset_and_io),
         cmocka_unit_test(test_cpu_lists),
         cmocka_unit_test(test_inputs),
