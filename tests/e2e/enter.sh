@@ -76,7 +76,7 @@ YAML
 cupel_start turned.yaml
 expect wait_until 20 up turned
 in_job turned -- /bin/busybox sh -c 'busybox id -u; busybox id -g; echo $HOME $USER; exec /bin/busybox chmod 0 /etc/passwd'
-expect_equal "$(tr '\n' ' ' <stdout)" "65534 65534 / nobody "
+expect_equal "$(tr '\n' ' ' <stdout)" "65534 65534 /home/65534 nobody "
 kill -INT "$CUPEL_PID"
 cupel_wait
 

@@ -97,7 +97,7 @@ jobs:
 YAML
 (grouped "$CUPEL" run turned.yaml --keep-failed --out "$T/out-turned") >/dev/null 2>&1 </dev/null
 in_kept turned -- /bin/busybox sh -c 'busybox id -u; busybox id -g; busybox cat /etc/passwd; echo $HOME'
-expect_equal "$(tr '\n' ' ' <stdout)" "65534 65534 nobody:x:0:0::/tmp:/bin/sh / "
+expect_equal "$(tr '\n' ' ' <stdout)" "65534 65534 nobody:x:0:0::/tmp:/bin/sh /home/65534 "
 
 it "it does not depend on the job file as it is now, nor on another range of ids"
 sed -i 's/OWN: value/OWN: other/; s/user: nobody/user: root/' kept.yaml

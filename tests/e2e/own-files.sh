@@ -18,7 +18,7 @@ cp "$(command -v busybox)" tree/bin/busybox
 for name in sh rm mv cat ls ln mkdir pwd touch stat grep sed id true chmod; do
     ln -s busybox "tree/bin/$name"
 done
-printf 'root:x:0:0::/root:/bin/sh\nuser:x:7:8::/user:/bin/sh\nnobody:x:65534:65534::/nonexistent/nobody:/bin/sh\n' >tree/etc/passwd
+printf 'root:x:0:0::/root:/bin/sh\nuser:x:7:8::/user:/bin/sh\nnobody:x:65534:65534::/nonexistent/nobody:/bin/sh\nguest:x:9:9::/etc:/bin/sh\n' >tree/etc/passwd
 echo '10.9.8.7 neighbour' >tree/etc/hosts
 chmod 751 tree/etc
 touch -d '2001-02-03 04:05:06Z' tree/etc
@@ -78,6 +78,10 @@ if has_users; then
     cat >>own.yaml <<'YAML'
   user-home: {user: user, run: "cd; pwd; stat -c '%n %a %u:%g' /user; ls -d /root || echo none; touch /user/x; ls -A /user"}
   user-home-again: {user: user, run: "ls -A /user; echo end"}
+  no-user: {user: "4321:8", run: "cd; pwd; stat -c '%n %a %u:%g' ~; touch ~/x; stat -c '%a %u' /home"}
+  others-home: {user: guest, run: "cd; pwd; stat -c '%n %a %u:%g' ~; touch ~/x; stat -c '%a %u' /home"}
+  over-guest: {from: others-home, user: guest, run: "cd; pwd; ls"}
+  said-home: {user: "4321", env: {HOME: /etc}, run: "echo ~; ls -d /home || echo none"}
   own-home: {env: {HOME: /user}, run: "ls -d /user || echo none"}
   listed: {rootfs: listed, user: nobody, run: "touch /etc/of-nobody && ls /etc; cat /etc/hosts"}
 YAML
@@ -162,6 +166,22 @@ none
 x"
     expect_equal "$(log user-home-again)" end
     expect_equal "$(log own-home)" none
+else
+    skip_it "newuidmap is not installed: jobs have no user but root"
+fi
+
+it "a user that the root does not know, or whose home is another's, has one of its own"
+if has_users; then
+    expect_equal "$(log no-user)" "/home/4321
+/home/4321 755 4321:8
+755 0"
+    expect_equal "$(log others-home)" "/home/9
+/home/9 755 9:9
+755 0"
+    expect_equal "$(log over-guest)" "/home/9
+x"
+    expect_equal "$(log said-home)" "/etc
+none"
 else
     skip_it "newuidmap is not installed: jobs have no user but root"
 fi

@@ -42,6 +42,30 @@ static int find_user(struct init_context *ctx, char *home, size_t home_size, cha
     return 0;
 }
 
+/* Whether there is a directory of the user's at that path of the root, or nothing, so that one can
+ * be made. */
+static bool is_to_be_had(const struct init_context *ctx, const char *path)
+{
+    cleanup_close int fd =
+        path[0] != '/' ? -EINVAL : file_open_in_root(ctx->root, path, O_PATH | O_DIRECTORY, 0);
+    struct stat st;
+
+    return fd == -ENOENT || (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == ctx->uid);
+}
+
+/* A home that is another's is none: programs refuse to keep their secrets there, or find no way to
+ * write. That is "/" for a number that the passwd file does not know. Root may write anywhere. */
+static void find_own_home(const struct init_context *ctx, char *home, size_t home_size)
+{
+    char own[sizeof("/home/4294967295")] = "/home/";
+
+    if (ctx->uid == 0 || ctx->given.env_has_home || is_to_be_had(ctx, home))
+        return;
+    safe_append_number(own, ctx->uid, sizeof(own));
+    if (is_to_be_had(ctx, own))
+        safe_copy(home, own, home_size);
+}
+
 static void set_entry(char *entry, size_t size, const char *name_and_equals, const char *value)
 {
     safe_copy(entry, name_and_equals, size);
@@ -57,6 +81,7 @@ int setup_user(struct init_context *ctx)
     r = find_user(ctx, home, sizeof(home), name, sizeof(name));
     if (r < 0)
         return r;
+    find_own_home(ctx, home, sizeof(home));
     set_entry(ctx->home_entry, sizeof(ctx->home_entry), "HOME=", home);
     set_entry(ctx->user_entry, sizeof(ctx->user_entry), "USER=", name);
     set_entry(ctx->logname_entry, sizeof(ctx->logname_entry), "LOGNAME=", name);
