@@ -2,17 +2,17 @@
 /* input: which host paths a job sees, and where. Not responsible for mounting them. */
 #include "jobs/load.h"
 
+bool path_lies_in(const char *path, const char *dir)
+{
+    size_t n = strlen(dir);
+
+    return strncmp(path, dir, n) == 0 && (path[n] == '\0' || path[n] == '/');
+}
+
 bool input_belongs_to_sandbox(const char *path)
 {
-    static const char *const trees[] = {"/proc", "/sys", "/dev"};
-
-    for (size_t i = 0; i < ARRAY_SIZE(trees); i++) {
-        size_t n = strlen(trees[i]);
-
-        if (strncmp(path, trees[i], n) == 0 && (path[n] == '\0' || path[n] == '/'))
-            return true;
-    }
-    return str_eq(path, "/");
+    return path_lies_in(path, "/proc") || path_lies_in(path, "/sys") ||
+           path_lies_in(path, "/dev") || str_eq(path, "/");
 }
 
 /* Where a relative path P is seen when `to` is not given: WORKDIR/P; "." is WORKDIR itself. NULL:

@@ -56,7 +56,7 @@ static const char *workdir_of(const struct draft *d, const struct node *map)
 void draft_read(struct loader *l, struct draft *d, const struct node *map)
 {
     const struct node *needs_before = d->needs, *from_before = d->from, *inputs_before = d->inputs,
-                      *cache_before = d->cache;
+                      *cache_before = d->cache, *mounts_before = d->mounts;
     bool good;
 
     l->workdir = workdir_of(d, map);
@@ -69,7 +69,7 @@ void draft_read(struct loader *l, struct draft *d, const struct node *map)
         map->lost || node_child(map, "run") != NULL || key_was_meant(&keys_job, map, "run");
     d->own_needs = d->needs != needs_before;
     d->own_from = d->from != from_before;
-    d->own_inputs = d->inputs != inputs_before;
+    d->own_inputs = d->inputs != inputs_before || d->mounts != mounts_before;
     d->own_cache = d->cache != cache_before;
     if (d->name == NULL) /* `defaults` may say both: `rootfs` is then for the job that it makes all
                             others start from */
@@ -156,6 +156,16 @@ static bool root_may_say_run(const struct loader *l, size_t index)
            roots[index].kind == JOBS_ROOT_CACHED;
 }
 
+void draft_read_inputs(struct loader *l, struct draft *d)
+{
+    if (d->inputs != NULL)
+        inputs_read(l, d);
+    else
+        d->job.n_inputs = 0;
+    if (d->mounts != NULL)
+        mounts_read(l, d);
+}
+
 void draft_finish(struct loader *l, struct draft *d, const struct draft *defaults)
 {
     struct jobs_limits *limits = &d->job.limits;
@@ -166,13 +176,14 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
 
     /* What defaults brought in was already read, unless it is relative to a directory that this job
      * changes. */
-    if (d->inputs != NULL &&
-        (d->inputs != defaults->inputs || d->job.workdir != defaults->job.workdir))
-        inputs_read(l, d);
+    if (d->inputs != defaults->inputs || d->mounts != defaults->mounts ||
+        d->job.workdir != defaults->job.workdir)
+        draft_read_inputs(l, d);
     if (d->cache != NULL)
         caches_read(l, d);
     drop_shadowed(l, d);
     secrets_check(l, d);
+    mounts_check(l, d);
     network_check(l, d);
     d->job.shell = d->shell[0];
     d->job.has_workdir = d->job.workdir != default_workdir;

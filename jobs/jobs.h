@@ -289,6 +289,13 @@ struct jobs_claim {
     bool whole;      /* all of it, however many places another file of the run says it has */
 };
 
+/* An empty file system in the job's memory. */
+#define JOBS_TMPFS_MAX 16
+struct jobs_tmpfs {
+    const char *to; /* absolute path in the job */
+    uint64_t size;  /* bytes */
+};
+
 /* What is expected of a step; a text is compared byte for byte. */
 struct jobs_expect {
     int exit;                /* expected exit code; -1: any is fine (only with signal) */
@@ -480,6 +487,8 @@ struct jobs_job {
     size_t n_inputs;
     const struct jobs_cache *caches;
     size_t n_caches;
+    struct jobs_tmpfs *tmpfs;
+    size_t n_tmpfs;
     enum jobs_network network;
     size_t bridge;        /* of JOBS_NETWORK_BRIDGE: index into plan->bridges */
     size_t bridge_member; /* and into its members */

@@ -275,11 +275,6 @@ TABLE(root, "Keys of a root", "a root",
 
 /* ---- a job ---- */
 
-LATER_TABLE(mount, "Keys of a mount",
-            LATER("to", "an absolute path in the job", "where it is mounted"),
-            LATER("tmpfs", "a size", "an empty tmpfs of that size"),
-            LATER("from", "a path on the host", "what is mounted"),
-            LATER("mode", "ro", "read-only"));
 LATER_TABLE(namespaces, "Keys of `namespaces`",
             LATER("time-offset", "a duration", "offset of the boot-time clock"));
 
@@ -445,7 +440,14 @@ TABLE(
      .sub = &keys_input,
      .set = key_set_node,
      .offset = DRAFT_FIELD(inputs)},
-    LATER("mounts", "a list of maps", "further mounts"),
+    {.name = "mounts",
+     .value = "a list of maps",
+     .help = "empty file systems in the job's memory, and what of the host it sees and may not "
+             "write",
+     .forms = FORM_OBJECT | FORM_OBJECTS,
+     .sub = &keys_mount,
+     .set = key_set_node,
+     .offset = DRAFT_FIELD(mounts)},
     {.name = "network",
      .value = "none, loopback, nat, host or {bridge: NAME}",
      .fallback = "`loopback`",

@@ -313,6 +313,43 @@ TABLE(
      .set = key_set_choice,
      .offset = CACHE_FIELD(sharing)});
 
+static const struct choice choices_mount_mode[] = {{"ro", true}, {0}};
+
+TABLE(mount, "Keys of a mount", "a mount",
+      {.name = "to",
+       .value = "an absolute path in the job",
+       .fallback = "required",
+       .help = "where it is mounted, `nosuid,nodev`",
+       .forms = FORM_ONE,
+       .type = TYPE_PATH,
+       .set = key_set_job_path,
+       .offset = offsetof(struct jobs_tmpfs, to),
+       .required = true},
+      {.name = "tmpfs",
+       .value = WORDS_SIZE,
+       .help = "an empty file system of that size, which is the job's user's; what is in it counts "
+               "as the job's memory, and goes with the job",
+       .forms = FORM_ONE,
+       .type = TYPE_SIZE,
+       .min = LIMIT_KIB * 64,
+       .max = LIMIT_SIZE_MAX,
+       .set = key_set_size,
+       .offset = offsetof(struct jobs_tmpfs, size)},
+      {.name = "from",
+       .value = "a path on the host",
+       .help = "file or directory, relative to the job file: as an input with `mode: ro`",
+       .forms = FORM_ONE,
+       .type = TYPE_HOST_PATH,
+       .set = key_set_mount_from},
+      {.name = "mode",
+       .value = "ro",
+       .fallback = "`ro`",
+       .help = "goes with `from`; what the job may write is an input",
+       .forms = FORM_ONE,
+       .type = TYPE_CHOICE,
+       .choices = choices_mount_mode,
+       .set = key_set_mount_mode});
+
 static const struct choice choices_secret_as[] = {
     [JOBS_SECRET_ENV] = {"env", true}, [JOBS_SECRET_FILE] = {"file", true}, {0}};
 

@@ -139,8 +139,7 @@ static void read_file(struct loader *l, const struct node *root)
     if (nodes.defaults != NULL) {
         draft_read(l, &defaults, nodes.defaults);
         defaults.own_needs = defaults.own_from = defaults.own_inputs = defaults.own_cache = false;
-        if (defaults.inputs != NULL)
-            inputs_read(l, &defaults);
+        draft_read_inputs(l, &defaults);
     }
     if (nodes.jobs != NULL)
         read_jobs(l, &defaults, nodes.jobs);

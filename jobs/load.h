@@ -84,6 +84,7 @@ struct draft {
     const struct node *before, *after;
     const struct node *args;
     const struct node *inputs;
+    const struct node *mounts;
     const struct node *secrets;
     const struct node *services;
     const struct node *cache;
@@ -179,7 +180,7 @@ struct key_table {
 extern const struct key_table keys_file, keys_included, keys_root, keys_job, keys_limits, keys_step,
     keys_expect, keys_input, keys_secret, keys_artifacts, keys_tests, keys_coverage, keys_io,
     keys_seccomp, keys_network, keys_after, keys_cache, keys_need, keys_allowed, keys_matrix,
-    keys_axis, keys_pools, keys_exclusive, keys_service, keys_ready;
+    keys_axis, keys_pools, keys_exclusive, keys_service, keys_ready, keys_mount;
 /* Of the configuration file: no part of the job file. */
 extern const struct key_table keys_settings, keys_settings_cache;
 /* Every table of the job file, NULL-terminated: for the documentation and the tests. */
@@ -323,6 +324,8 @@ key_set_fn key_set_cache, key_set_cache_key, key_set_cache_paths, key_set_cache_
 key_set_fn key_set_pool, key_set_claim, key_set_exclusive, key_set_slots;
 /* of an input: input.c */
 key_set_fn key_set_input_from, key_set_untrusted;
+/* of a mount: job_mounts.c */
+key_set_fn key_set_mount_from, key_set_mount_mode;
 /* of expect: step.c */
 key_set_fn key_set_expect, key_set_exit, key_set_signal, key_set_stdout, key_set_stdout_file,
     key_set_stderr,
@@ -366,6 +369,15 @@ bool input_belongs_to_sandbox(const char *path);
 void caches_read(struct loader *l, struct draft *d);
 /* Reads the file's `pools`, before any job. job_pools.c */
 void pools_read(struct loader *l, const struct node *pools);
+/* Reads both of a draft that is complete. */
+void draft_read_inputs(struct loader *l, struct draft *d);
+/* Adds what `mounts` says to the inputs that were read, and the rest to the model. */
+void mounts_read(struct loader *l, struct draft *d);
+/* Checks that nothing is expected of a tmpfs when the job has ended. */
+void mounts_check(struct loader *l, const struct draft *d);
+/* Whether the path is `dir` or lies in it. */
+bool path_lies_in(const char *path, const char *dir);
+#define SECRETS_DIR "/run/secrets"
 /* Checks that nothing else gives the job what is a secret of it. */
 void secrets_check(struct loader *l, const struct draft *d);
 /* Reads a job's services, those that `defaults` has for every job first. service.c */

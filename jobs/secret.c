@@ -84,11 +84,22 @@ static bool list_has(const char *const *list, const char *name, bool with_value)
     return false;
 }
 
+/* Nothing else can be in the directory that is made for them. */
+static void check_place(struct loader *l, const struct draft *d)
+{
+    for (size_t i = 0; i < d->job.n_inputs; i++)
+        if (d->job.inputs[i].to != NULL && path_lies_in(d->job.inputs[i].to, SECRETS_DIR))
+            problem_at(l, d->secrets, "the input at %s is where secrets are", d->job.inputs[i].to);
+}
+
 void secrets_check(struct loader *l, const struct draft *d)
 {
+    bool in_files = false;
+
     for (size_t i = 0; i < d->job.n_secrets; i++) {
         const char *name = d->job.secrets[i].name;
 
+        in_files = in_files || d->job.secrets[i].as == JOBS_SECRET_FILE;
         if (d->job.secrets[i].as == JOBS_SECRET_FILE)
             continue;
         if (list_has((const char *const *)d->job.env, name, true))
@@ -97,4 +108,6 @@ void secrets_check(struct loader *l, const struct draft *d)
             problem_at(l, d->secrets, "'pass-env' passes %s as it is, which is a secret of the job",
                        name);
     }
+    if (in_files)
+        check_place(l, d);
 }

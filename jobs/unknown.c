@@ -203,7 +203,6 @@ static const struct {
     const char *key;
     const char *instead;
 } unsupported_keys[] = {
-    {"job", "mounts", "/tmp is the job's own, and 'inputs' bring files in"},
     {"job", "namespaces", "leave it out"},
     {"job", "cases",
      "write one job for each case, with 'stdin' and 'expect'; 'from' starts each from what one "

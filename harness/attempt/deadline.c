@@ -35,7 +35,7 @@ static struct deadline of_wall(const struct limits_view *v, unsigned step, bool 
     return d;
 }
 
-/* While a command runs: whichever comes first. */
+/* Returns whichever comes first while a command runs. */
 static struct deadline of_command(const struct limits_view *v, unsigned step)
 {
     struct deadline wall = of_wall(v, step, false), idle = {.kind = DEADLINE_IDLE, .step = step};

@@ -43,6 +43,16 @@ static bool same_inputs(const struct jobs_job *a, const struct jobs_job *b)
     return true;
 }
 
+static bool same_tmpfs(const struct jobs_job *a, const struct jobs_job *b)
+{
+    if (a->n_tmpfs != b->n_tmpfs)
+        return false;
+    for (size_t i = 0; i < a->n_tmpfs; i++)
+        if (!str_eq(a->tmpfs[i].to, b->tmpfs[i].to) || a->tmpfs[i].size != b->tmpfs[i].size)
+            return false;
+    return true;
+}
+
 static bool says_home(const struct jobs_job *job)
 {
     for (const char **entry = job->env; entry != NULL && *entry != NULL; entry++)
@@ -66,9 +76,10 @@ bool shape_is_same(const struct instance *a, const struct instance *b)
            same_text(x->hostname, y->hostname) && x->devices == y->devices &&
            x->capabilities.given == y->capabilities.given &&
            x->capabilities.set == y->capabilities.set && same_limits(&x->limits, &y->limits) &&
-           same_inputs(x, y) && x->n_steps == y->n_steps && x->goes_on == y->goes_on &&
-           same_limits(&x->steps[0].limits, &y->steps[0].limits) && says_home(x) == says_home(y) &&
-           has_stdin(x) == has_stdin(y) && jobs_leaves_files(x) == jobs_leaves_files(y);
+           same_inputs(x, y) && same_tmpfs(x, y) && x->n_steps == y->n_steps &&
+           x->goes_on == y->goes_on && same_limits(&x->steps[0].limits, &y->steps[0].limits) &&
+           says_home(x) == says_home(y) && has_stdin(x) == has_stdin(y) &&
+           jobs_leaves_files(x) == jobs_leaves_files(y);
 }
 
 /* ---- a mark ---- */
@@ -113,6 +124,10 @@ uint64_t shape_mark(const struct instance *in)
         mark_text(&mark, job->inputs[i].from);
         mark_text(&mark, job->inputs[i].to);
         mark_bytes(&mark, &job->inputs[i].mode, sizeof(job->inputs[i].mode));
+    }
+    for (size_t i = 0; i < job->n_tmpfs; i++) {
+        mark_text(&mark, job->tmpfs[i].to);
+        mark_bytes(&mark, &job->tmpfs[i].size, sizeof(job->tmpfs[i].size));
     }
     return mark;
 }

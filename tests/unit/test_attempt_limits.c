@@ -50,7 +50,8 @@ static void test_wall_counts_from_the_start_of_each(void **state)
     assert_true(limits_wall_deadline(&v, &of_step) == LIMITS_NEVER);
 }
 
-/* From the last output or the step's start, whichever was later; a step that runs not has none. */
+/* Silence counts from the last output or the step's start, whichever was later; a step that runs
+ * not has none. */
 static void test_silence_counts_from_the_last_output(void **state)
 {
     struct jobs_limits job = {0}, step = {0};

@@ -181,6 +181,35 @@ static void test_wall_where_nothing_is_said(void **state)
     }
 }
 
+/* What is of the host is an input that the job may not write; `defaults` give theirs as ever. */
+static void test_mounts(void **state)
+{
+    const struct jobs_job *jobs;
+    struct loaded r;
+
+    (void)state;
+    r = load_good(
+        "cupel: 1\ndefaults: {mounts: [{to: /d, tmpfs: 1M}], inputs: [{from: ., to: /in}]}\n"
+        "jobs:\n"
+        "  a: {run: x}\n"
+        "  b: {run: x, mounts: [{to: /s/, tmpfs: 2M}, {to: /h, from: ., mode: ro}]}\n"
+        "  c: {run: x, mounts: []}\n");
+    jobs = r.plan->jobs;
+    assert_int_equal(jobs[0].n_tmpfs, 1);
+    assert_string_equal(jobs[0].tmpfs[0].to, "/d");
+    assert_int_equal(jobs[0].tmpfs[0].size, 1 << 20);
+    assert_int_equal(jobs[0].n_inputs, 1);
+    assert_int_equal(jobs[1].n_tmpfs, 1);
+    assert_string_equal(jobs[1].tmpfs[0].to, "/s");
+    assert_int_equal(jobs[1].n_inputs, 2);
+    assert_string_equal(jobs[1].inputs[0].to, "/in");
+    assert_string_equal(jobs[1].inputs[1].to, "/h");
+    assert_int_equal(jobs[1].inputs[1].mode, JOBS_INPUT_RO);
+    assert_int_equal(jobs[2].n_tmpfs, 0);
+    assert_int_equal(jobs[2].n_inputs, 1);
+    unload(&r);
+}
+
 static void test_idle(void **state)
 {
     struct loaded r;
@@ -726,6 +755,7 @@ int main(void)
         cmocka_unit_test(test_everything_of_a_job),
         cmocka_unit_test(test_limits_merge),
         cmocka_unit_test(test_wall_where_nothing_is_said),
+        cmocka_unit_test(test_mounts),
         cmocka_unit_test(test_idle),
         cmocka_unit_test(test_cpuset_and_io),
         cmocka_unit_test(test_cpu_lists),

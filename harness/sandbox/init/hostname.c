@@ -76,12 +76,12 @@ static int open_etc(struct init_context *ctx)
                           : file_open_in_root(ctx->root, "etc", O_PATH | O_DIRECTORY, 0);
 }
 
-/* An input that was given by way of a link to /etc lies over it. */
+/* What was placed by way of a link to /etc lies over it. */
 static bool is_covered(const struct init_context *ctx, int etc)
 {
     struct stat root, here;
 
-    return ctx->given.n_inputs > 0 &&
+    return ctx->given.n_inputs + ctx->given.job->n_tmpfs > 0 &&
            (fstat(ctx->root, &root) < 0 || fstat(etc, &here) < 0 || root.st_dev != here.st_dev);
 }
 

@@ -15,6 +15,7 @@
 #include "harness/sandbox/init/masks.h"
 #include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/init/overlay.h"
+#include "harness/sandbox/init/places.h"
 
 #include "base/base.h"
 #include "base/weaken.h"
@@ -446,13 +447,18 @@ static int open_parent(struct init_context *ctx, const char *path, const char **
     char parent[4096];
     const char *slash = strrchr(path, '/');
     bool made;
+    int at, r;
 
     if (slash == NULL || slash[1] == '\0' || (size_t)(slash - path) >= sizeof(parent))
         return -EINVAL;
     memcpy(parent, path, (size_t)(slash - path));
     parent[slash - path] = '\0';
     *ret_name = slash + 1;
-    return mounts_make_dir(ctx, parent, &made);
+    at = mounts_make_dir(ctx, parent, &made);
+    r = at < 0 ? 0 : places_check(ctx, at, false);
+    if (r < 0)
+        (void)close(at);
+    return r < 0 ? r : at;
 }
 
 /* A single file cannot be an overlay: copy-on-write means a copy, on the job's own disk. */
@@ -494,8 +500,9 @@ static int attach_directory(struct init_context *ctx, const struct init_input *i
 {
     bool made;
     cleanup_close int at = mounts_make_dir(ctx, in->to, &made);
+    int r = at < 0 ? at : places_check(ctx, at, true);
 
-    return at < 0 ? at : mount_attach_to(mount, at);
+    return r < 0 ? r : mount_attach_to(mount, at);
 }
 
 /* A file that an earlier job was given lies in the root, as that job left it: what is still a file
@@ -510,23 +517,29 @@ static void give_file(struct init_context *ctx, const struct init_input *in)
         (void)!fchownat(fd, "", in->uid, in->gid, AT_EMPTY_PATH);
 }
 
+static int attach_input(struct init_context *ctx, size_t i)
+{
+    const struct init_input *in = &ctx->given.inputs[i];
+
+    ctx->detail = in->to;
+    if (in->is_there && in->given)
+        give_file(ctx, in);
+    if (in->placed || in->is_there)
+        return 0;
+    if (!in->directory)
+        return in->cow ? copy_file(ctx, in) : attach_file(ctx, in, ctx->input_mount[i]);
+    return attach_directory(ctx, in, ctx->input_mount[i]);
+}
+
 int setup_attach_inputs(struct init_context *ctx)
 {
+    static struct place places[PLACES_MAX]; /* PID 1 has nobody to share it with */
+    size_t n = places_in_order(ctx, places);
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < ctx->given.n_inputs; i++) {
-        const struct init_input *in = &ctx->given.inputs[i];
-
-        ctx->detail = in->to;
-        if (in->is_there && in->given)
-            give_file(ctx, in);
-        if (in->placed || in->is_there)
-            continue;
-        if (!in->directory)
-            r = in->cow ? copy_file(ctx, in) : attach_file(ctx, in, ctx->input_mount[i]);
-        else
-            r = attach_directory(ctx, in, ctx->input_mount[i]);
-    }
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = places[i].is_tmpfs ? tmpfs_attach(ctx, &ctx->given.job->tmpfs[places[i].index])
+                               : attach_input(ctx, places[i].index);
     return r;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host_placeholders: room for a job's inputs in the directories of the host that hostroot.c shows
- * read-only. Nothing can be made in those, but an overlay may have one more layer on top: a tree on
- * the job's own disk that has just what is missing, and this job sees that overlay instead of the
- * slot's. */
+/* host_placeholders: room for a job's inputs and tmpfs in the directories of the host that
+ * hostroot.c shows read-only. Nothing can be made in those, but an overlay may have one more layer
+ * on top: a tree on the job's own disk that has just what is missing, and this job sees that
+ * overlay instead of the slot's. */
 #include "harness/sandbox/slot/host_placeholders.h"
 #include "harness/sandbox/init/copy_data.h"
 #include "harness/sandbox/init/init_context.h"
@@ -129,6 +129,10 @@ int place_inputs(struct sandbox_stage *s, const struct jobs_job *job, const char
     for (size_t i = 0; ctx->given.views != NULL && r == 0 && i < ctx->given.n_inputs; i++) {
         *ret_path = ctx->given.inputs[i].to;
         r = place(&p, ctx->given.inputs[i].to, &ctx->given.inputs[i]);
+    }
+    for (size_t i = 0; ctx->given.views != NULL && r == 0 && i < job->n_tmpfs; i++) {
+        *ret_path = job->tmpfs[i].to;
+        r = place(&p, job->tmpfs[i].to, NULL);
     }
     if (ctx->given.views != NULL && r == 0) {
         *ret_path = job->workdir;
