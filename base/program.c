@@ -70,7 +70,7 @@ static int reap(pid_t pid, int *ret_status)
     return 0;
 }
 
-int program_wait(pid_t pid, uint64_t most_ns, int cancel, int *ret_status)
+int program_wait_ending(pid_t pid, uint64_t most_ns, int cancel, int signal, int *ret_status)
 {
     cleanup_close int end = (int)syscall(SYS_pidfd_open, pid, 0);
     uint64_t deadline = clock_monotonic_ns() + most_ns, now;
@@ -91,7 +91,12 @@ int program_wait(pid_t pid, uint64_t most_ns, int cancel, int *ret_status)
             break;
         }
     }
-    (void)syscall(SYS_pidfd_send_signal, end, SIGKILL, NULL, 0);
+    (void)syscall(SYS_pidfd_send_signal, end, signal, NULL, 0);
     (void)reap(pid, ret_status);
     return r;
+}
+
+int program_wait(pid_t pid, uint64_t most_ns, int cancel, int *ret_status)
+{
+    return program_wait_ending(pid, most_ns, cancel, SIGKILL, ret_status);
 }

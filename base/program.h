@@ -26,3 +26,5 @@ void program_die_with(pid_t parent);
 /* Waits for a child. Beyond `most_ns`, or when `cancel` (-EBADF: never) can be read, it is killed,
  * waited for, and that is -ETIMEDOUT or -ECANCELED. Nothing is read of `cancel`. */
 int program_wait(pid_t pid, uint64_t most_ns, int cancel, int *ret_status);
+/* The same, but that it is told to end by that signal. */
+int program_wait_ending(pid_t pid, uint64_t most_ns, int cancel, int signal, int *ret_status);

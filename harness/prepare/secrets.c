@@ -4,39 +4,21 @@
  * shows of itself has none of them (base/redact.h). Not responsible for how a job gets them. */
 #include "harness/prepare/secrets.h"
 
-#include "base/program.h"
 #include "base/redact.h"
 #include "base/weaken.h"
+#include "harness/prepare/secret_command.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 
-#define COMMAND_NS (60 * NSEC_PER_SEC)
 #define SAID_MAX ((size_t)4096)
 /* What looking for all of them may take: two of the longest, of random bytes; hundreds of tokens.
  */
 #define MASKS_MAX ((size_t)256 << 20)
+#define MASKS_MAX_OF_TESTS ((size_t)4 << 20)
 
 /* ---- a command ---- */
-
-_Noreturn static void run_secret_command(const struct jobs_secret *of, const char *dir,
-                                         const sigset_t *signals, int out, int said)
-{
-    const struct rlimit size = {REDACT_VALUE_MAX * 4, REDACT_VALUE_MAX * 4};
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-    (void)sigprocmask(SIG_SETMASK, signals, NULL);
-    (void)signal(SIGPIPE, SIG_DFL);
-    if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 &&
-        dup2(said, STDERR_FILENO) >= 0 && setrlimit(RLIMIT_FSIZE, &size) == 0 && chdir(dir) == 0)
-        (void)execvp(of->command[0], (char *const *)of->command);
-    (void)dprintf(STDERR_FILENO, "%s: %s\n", of->command[0], strerror(errno));
-    _exit(127);
-}
 
 static int read_back(int fd, size_t max, struct strbuf *to)
 {
@@ -86,18 +68,11 @@ static int fetch_command(const struct run *run, const struct jobs_plan *plan,
     cleanup_close int out = memfd_create("secret", MFD_CLOEXEC);
     cleanup_close int said = memfd_create("said", MFD_CLOEXEC);
     int status = 0, r;
-    pid_t pid, parent = getpid();
 
     if (out < 0 || said < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot fetch the secret '%s'",
                                of->name);
-    (void)fflush(NULL);
-    pid = fork();
-    if (pid == 0) {
-        program_die_with(parent);
-        run_secret_command(of, plan->dir, &signals->before, out, said);
-    }
-    r = pid < 0 ? -errno : program_wait(pid, COMMAND_NS, signals->fd, &status);
+    r = secret_command_run(of, plan->dir, signals, out, said, &status);
     if (r == -ECANCELED)
         return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted");
     if (r < 0)
@@ -316,16 +291,18 @@ static int check_names(const struct run *run, struct cupel_error *err)
 
 static int make_masks(struct run *run, struct cupel_error *err)
 {
+    size_t most = fault_wanted("secret-masks") ? MASKS_MAX_OF_TESTS : MASKS_MAX;
+
     run->redact = redact_new();
     for (size_t i = 0; i < run->n_secrets; i++) {
         const struct run_secret *s = &run->secrets[i];
 
         redact_add(run->redact, s->data, s->len);
-        if (redact_memory(run->redact) > MASKS_MAX) {
+        if (redact_memory(run->redact) > most) {
             (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
                                   "secret '%s' (%s): with it, the secrets of this run are too "
                                   "long to be masked: their encoded forms take more than %zu MiB",
-                                  s->of->name, s->of->where, MASKS_MAX >> 20);
+                                  s->of->name, s->of->where, most >> 20);
             cupel_error_hint(err, "give jobs a short key, and what it opens as an input");
             redact_free(run->redact);
             run->redact = NULL;

@@ -526,12 +526,10 @@ expect_clean
 
 # ---- what is refused ---------------------------------------------------------------------------------------------------
 
-# refused JOB-KEYS REGEX
+# refused JOB-KEYS REGEX: of one job each, all in one file.
+refused_keys=() refused_words=()
 refused() {
-    printf 'cupel: 1\njobs: {j: {run: x, %s}}\n' "$1" >refused.yaml
-    run_cupel validate refused.yaml
-    expect_exit 2
-    expect_said "$2"
+    refused_keys+=("$1") refused_words+=("$2")
 }
 it "what cannot be is refused, with what to write"
 refused 'services: {db: {run: x}}, network: none' "'services' go with the networks 'loopback' and 'nat'"
@@ -554,5 +552,12 @@ refused 'services: {db: {run: x, ready: {http: /}}}' "takes the port as well"
 refused 'services: {db: {run: x, ready: {http: "a b", port: 1}}}' 'the path of a URL'
 refused 'services: {db: {run: x, ready: {tcp: 1, port: 2}}}' "'port' goes with 'http'"
 refused 'services: {db: {run: x, retries: 1}}' "'retries'"
+{
+    printf 'cupel: 1\njobs:\n'
+    for i in "${!refused_keys[@]}"; do printf '  j%d: {run: x, %s}\n' "$i" "${refused_keys[i]}"; done
+} >refused.yaml
+run_cupel validate refused.yaml
+expect_exit 2
+for i in "${!refused_words[@]}"; do expect_stderr "^refused.yaml:$((i + 3)):[0-9]*: .*${refused_words[i]}"; done
 
 all_done
