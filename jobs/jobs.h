@@ -712,8 +712,9 @@ struct jobs_choice {
     /* by plan and job: what else has to hold; NULL: nothing. Then a choice may come out empty. */
     bool *const *among;
 };
-/* Whether `skip` names the job. */
-bool jobs_choice_skips(const struct jobs_choice *choice, const struct jobs_job *job);
+/* Says by plan and job whether `skip` names it. */
+void jobs_find_skipped(struct jobs_plan *const *plans, size_t n_plans,
+                       const struct jobs_choice *choice, bool *const *ret_skipped);
 /* Marks what is chosen of all plans together, with everything that it needs, even what is skipped,
  * and whoever is on a bridge with one of them. `ret_selected` has room for each plan's n_jobs. A
  * glob that matches nothing in any plan is an error (CUPEL_ERROR_INPUT) naming the nearest name. */

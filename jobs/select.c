@@ -5,17 +5,63 @@
 #include <fnmatch.h>
 #include <string.h>
 
+/* A name as it stands matches itself, whatever a value of a matrix has brought into it. */
+static bool matches(const char *glob, const char *name)
+{
+    return fnmatch(glob, name, 0) == 0 || str_eq(glob, name);
+}
+
 static bool has_tag(const struct jobs_job *job, const char *glob)
 {
     for (const char **t = job->tags; *t != NULL; t++)
-        if (fnmatch(glob, *t, 0) == 0)
+        if (matches(glob, *t))
             return true;
     return false;
 }
 
-static bool matches_name(const struct jobs_job *job, const char *glob)
+/* What the jobs of several files are called in a run of them (harness/prepare/run_names.c). */
+struct id_form {
+    struct strset shared; /* names that several files have */
+    bool by_suite;        /* "suite.job", else "file:job" */
+};
+
+static void id_form_find(struct id_form *form, struct jobs_plan *const *plans, size_t n)
 {
-    return fnmatch(glob, job->name, 0) == 0;
+    _cleanup_(strset_free) struct strset names = {0}, suites = {0};
+
+    *form = (struct id_form){.by_suite = true};
+    for (size_t p = 0; n > 1 && p < n; p++) {
+        form->by_suite = strset_add(&suites, plans[p]->name) && form->by_suite;
+        for (size_t i = 0; i < plans[p]->n_jobs; i++)
+            if (!strset_add(&names, plans[p]->jobs[i].name))
+                (void)strset_add(&form->shared, plans[p]->jobs[i].name);
+    }
+}
+
+static void id_form_free(struct id_form *form)
+{
+    strset_free(&form->shared);
+}
+
+/* Whether the pattern names the job by its name, or as the run's reports do. The separator has to
+ * stand in the pattern, so that "test*" is about names of jobs even where a suite has such a one.
+ */
+static bool matches_id(const struct id_form *form, const struct jobs_plan *plan,
+                       const struct jobs_job *job, const char *glob)
+{
+    const char *of = form->by_suite ? plan->name : plan->file;
+
+    if (matches(glob, job->name))
+        return true;
+    if (!strset_has(&form->shared, job->name))
+        return false;
+    for (const char *c = glob; (c = strchr(c, form->by_suite ? '.' : ':')) != NULL; c++) {
+        cleanup_free char *before = strndup(glob, (size_t)(c - glob));
+
+        if (before != NULL && matches(before, of) && matches(c + 1, job->name))
+            return true;
+    }
+    return false;
 }
 
 /* Whether the name is that of an instance: JOB/KEY=VALUE. */
@@ -39,6 +85,7 @@ struct selection {
     struct jobs_plan *const *plans;
     size_t n_plans;
     struct cupel_error *err;
+    struct id_form form;
 };
 
 /* Names the file, or says how many there are. Malloc'ed. */
@@ -61,13 +108,20 @@ static int nothing_matches(const struct selection *s, const char *what, const ch
     return -EINVAL;
 }
 
-/* Whether any job of any plan is so. */
-static bool any_job(const struct selection *s, bool (*is)(const struct jobs_job *, const char *),
-                    const char *glob)
+static bool any_job_is(const struct selection *s, const char *glob)
 {
     for (size_t p = 0; p < s->n_plans; p++)
         for (size_t i = 0; i < s->plans[p]->n_jobs; i++)
-            if (is(&s->plans[p]->jobs[i], glob))
+            if (matches_id(&s->form, s->plans[p], &s->plans[p]->jobs[i], glob))
+                return true;
+    return false;
+}
+
+static bool any_job_has(const struct selection *s, const char *tag)
+{
+    for (size_t p = 0; p < s->n_plans; p++)
+        for (size_t i = 0; i < s->plans[p]->n_jobs; i++)
+            if (has_tag(&s->plans[p]->jobs[i], tag))
                 return true;
     return false;
 }
@@ -77,7 +131,7 @@ static int check_glob(const struct selection *s, const char *glob)
     cleanup_free const char **names = NULL;
     size_t n = 0;
 
-    if (any_job(s, matches_name, glob))
+    if (any_job_is(s, glob))
         return 0;
     for (size_t p = 0; p < s->n_plans; p++) {
         names = xrealloc(names, (n + s->plans[p]->n_jobs + 1) * sizeof(*names));
@@ -92,7 +146,7 @@ static int check_tag(const struct selection *s, const char *glob)
     cleanup_free const char **tags = NULL;
     size_t n = 0, room = 0;
 
-    if (any_job(s, has_tag, glob))
+    if (any_job_has(s, glob))
         return 0;
     for (size_t p = 0; p < s->n_plans; p++)
         for (size_t i = 0; i < s->plans[p]->n_jobs; i++)
@@ -117,23 +171,36 @@ static int check_all(const struct selection *s, const struct jobs_choice *c)
     return r;
 }
 
-bool jobs_choice_skips(const struct jobs_choice *choice, const struct jobs_job *job)
+static bool is_skipped(const struct id_form *form, const struct jobs_plan *plan,
+                       const struct jobs_job *job, const struct jobs_choice *c)
 {
-    for (size_t i = 0; i < choice->n_skip; i++)
-        if (matches_name(job, choice->skip[i]))
+    for (size_t i = 0; i < c->n_skip; i++)
+        if (matches_id(form, plan, job, c->skip[i]))
             return true;
     return false;
 }
 
-static bool is_wanted(const struct jobs_job *job, const struct jobs_choice *c)
+void jobs_find_skipped(struct jobs_plan *const *plans, size_t n_plans,
+                       const struct jobs_choice *choice, bool *const *ret_skipped)
+{
+    _cleanup_(id_form_free) struct id_form form;
+
+    id_form_find(&form, plans, n_plans);
+    for (size_t p = 0; p < n_plans; p++)
+        for (size_t i = 0; i < plans[p]->n_jobs; i++)
+            ret_skipped[p][i] = is_skipped(&form, plans[p], &plans[p]->jobs[i], choice);
+}
+
+static bool is_wanted(const struct id_form *form, const struct jobs_plan *plan,
+                      const struct jobs_job *job, const struct jobs_choice *c)
 {
     bool named = c->n_only == 0, tagged = c->n_tags == 0;
 
     for (size_t i = 0; i < c->n_only && !named; i++)
-        named = matches_name(job, c->only[i]);
+        named = matches_id(form, plan, job, c->only[i]);
     for (size_t i = 0; i < c->n_tags && !tagged; i++)
         tagged = has_tag(job, c->tags[i]);
-    return named && tagged && !jobs_choice_skips(c, job);
+    return named && tagged && !is_skipped(form, plan, job, c);
 }
 
 static size_t add_some(const size_t *jobs, size_t n_jobs, bool *selected, size_t *pending)
@@ -168,34 +235,50 @@ static void add_needs(const struct jobs_plan *plan, bool *selected)
     }
 }
 
-int jobs_select(struct jobs_plan *const *plans, size_t n_plans, const struct jobs_choice *choice,
-                bool *const *ret_selected, struct cupel_error *err)
+static bool any_is_wanted(const struct selection *s, const struct jobs_choice *c)
 {
-    const struct selection s = {plans, n_plans, err};
-    size_t found = 0;
-    int r = check_all(&s, choice);
+    for (size_t p = 0; p < s->n_plans; p++)
+        for (size_t i = 0; i < s->plans[p]->n_jobs; i++)
+            if (is_wanted(&s->form, s->plans[p], &s->plans[p]->jobs[i], c))
+                return true;
+    return false;
+}
+
+static int select_all(const struct selection *s, const struct jobs_choice *choice,
+                      bool *const *ret_selected)
+{
+    int r = check_all(s, choice);
 
     if (r < 0)
         return r;
-    for (size_t p = 0; p < n_plans; p++)
-        for (size_t i = 0; i < plans[p]->n_jobs; i++)
-            found += is_wanted(&plans[p]->jobs[i], choice);
-    if (found == 0) {
-        cleanup_free char *files = describe_files(&s);
+    if (!any_is_wanted(s, choice)) {
+        cleanup_free char *files = describe_files(s);
 
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+        return cupel_error_set(s->err, CUPEL_ERROR_INPUT, 0,
                                choice->n_skip > 0
                                    ? "what is skipped leaves no job of %s"
                                    : "no job of %s has both such a name and such a tag",
                                files);
     }
-    for (size_t p = 0; p < n_plans; p++) {
-        for (size_t i = 0; i < plans[p]->n_jobs; i++)
-            ret_selected[p][i] = is_wanted(&plans[p]->jobs[i], choice) &&
-                                 (choice->among == NULL || choice->among[p][i]);
-        add_needs(plans[p], ret_selected[p]);
+    for (size_t p = 0; p < s->n_plans; p++) {
+        for (size_t i = 0; i < s->plans[p]->n_jobs; i++)
+            ret_selected[p][i] = (choice->among == NULL || choice->among[p][i]) &&
+                                 is_wanted(&s->form, s->plans[p], &s->plans[p]->jobs[i], choice);
+        add_needs(s->plans[p], ret_selected[p]);
     }
     return 0;
+}
+
+int jobs_select(struct jobs_plan *const *plans, size_t n_plans, const struct jobs_choice *choice,
+                bool *const *ret_selected, struct cupel_error *err)
+{
+    struct selection s = {.plans = plans, .n_plans = n_plans, .err = err};
+    int r;
+
+    id_form_find(&s.form, plans, n_plans);
+    r = select_all(&s, choice, ret_selected);
+    id_form_free(&s.form);
+    return r;
 }
 
 void jobs_order(const struct jobs_plan *plan, size_t *ret_order)

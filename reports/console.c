@@ -99,6 +99,8 @@ const char *console_label(const struct reports_result *result, char buf[static C
                        result->attempts_max);
     else if (result->verdict == REPORTS_PASSED && result->leaks_in_all > 0)
         return "LEAK";
+    else if (result->verdict == REPORTS_PASSED && result->repeated)
+        (void)snprintf(buf, CONSOLE_LABEL_SIZE, "%s x%u", verdict->label, result->attempts);
     else if (result->attempts > 1 && verdict->junit != JUNIT_SKIPPED &&
              result->verdict != REPORTS_CANCELLED)
         return try_label(result, buf);
@@ -277,7 +279,9 @@ static void add_running(struct console_line *l, const struct reports_running *r)
     const char *warning = WARNING_STYLE;
 
     console_add(l, "1", "%s", r->id);
-    if (r->attempt > 1)
+    if (r->attempt > 1 && r->attempts_max == 0)
+        console_add(l, NULL, "  try %u", r->attempt);
+    else if (r->attempt > 1)
         console_add(l, NULL, "  try %u of %u", r->attempt, r->attempts_max);
     if (r->wall_limit_ns != 0)
         console_add(l, is_near(r->wall_ns, r->wall_limit_ns) ? warning : NULL, "  of %s",

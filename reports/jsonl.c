@@ -340,10 +340,14 @@ static json_t *job_object(const struct reports_result *result)
     put_outcome(o, result->verdict, result->evidence, result->exit, result->signal);
     if (model_is_allowed(result))
         jsonl_put(o, "allowed_failure", json_true());
+    if (result->harmless && result->verdict == REPORTS_SKIPPED)
+        jsonl_put(o, "not_needed", json_true());
     put_text(o, "near_limit", result->near_limit);
     put_text(o, "kept", result->kept);
     if (result->attempts > 0)
         jsonl_put(o, "attempts", json_integer(result->attempts));
+    if (result->repeated)
+        jsonl_put(o, "repeated", json_true());
     if (model_is_flaky(result))
         jsonl_put(o, "flaky", json_true());
     put_previous(o, result);

@@ -167,6 +167,7 @@ static void write_attempts(struct junit_writer *w, const struct reports_result *
 
     if (result->attempts > 0)
         property_number(w, "", "attempts", result->attempts, 1);
+    property(w, "", "repeated", result->repeated ? "true" : NULL);
     property(w, "", "flaky", model_is_flaky(result) ? "true" : NULL);
     add_previous(&b, result);
     property(w, "", "previous_attempts", b.data);

@@ -149,7 +149,7 @@ enum junit_outcome model_junit(const struct reports_result *result, enum reports
 
 bool model_is_flaky(const struct reports_result *result)
 {
-    return result->verdict == REPORTS_PASSED && result->attempts > 1;
+    return result->verdict == REPORTS_PASSED && result->attempts > 1 && !result->repeated;
 }
 
 /* ---- what was left running ---- */

@@ -58,10 +58,22 @@ static int open_directories(struct reports_out *out, struct cupel_error *err)
     return 0;
 }
 
+/* Writes it aside first: no moment is without one. */
+static int note_earlier(struct reports_out *out, const struct strbuf *text, struct cupel_error *err)
+{
+    cleanup_close int fd =
+        outdir_make_file(out->dirfd, OUTDIR_EARLIER_ASIDE, O_WRONLY, &out->owner);
+    int r = fd < 0 ? fd : file_write_all(fd, text->data, text->len);
+
+    if (r == 0 && renameat(out->dirfd, OUTDIR_EARLIER_ASIDE, out->dirfd, OUTDIR_EARLIER) < 0)
+        r = -errno;
+    return r < 0 ? out_fail(out, "write " OUTDIR_EARLIER " in", r, err) : 0;
+}
+
 /* An earlier run's reports go at once: from here on there is this run's report or none. */
 static int start_afresh(struct reports_out *out, struct cupel_error *err)
 {
-    static const char *const stale[] = {OUT_JUNIT, OUTDIR_JUNIT_ASIDE};
+    static const char *const stale[] = {OUT_JUNIT, OUTDIR_JUNIT_ASIDE, OUTDIR_EARLIER_ASIDE};
 
     for (size_t i = 0; i < ARRAY_SIZE(stale); i++)
         if (unlinkat(out->dirfd, stale[i], 0) < 0 && errno != ENOENT)
@@ -81,6 +93,12 @@ static int start_afresh(struct reports_out *out, struct cupel_error *err)
 
 int reports_out_open(const char *path, struct reports_out **ret_out, struct cupel_error *err)
 {
+    return reports_out_open_noting(path, NULL, ret_out, err);
+}
+
+int reports_out_open_noting(const char *path, const struct strbuf *earlier,
+                            struct reports_out **ret_out, struct cupel_error *err)
+{
     _cleanup_(out_freep) struct reports_out *out = xmalloc(sizeof(*out));
     int r;
 
@@ -97,6 +115,8 @@ int reports_out_open(const char *path, struct reports_out **ret_out, struct cupe
     r = lock(out, err);
     if (r == 0)
         r = open_directories(out, err);
+    if (r == 0 && earlier != NULL)
+        r = note_earlier(out, earlier, err);
     if (r == 0)
         r = start_afresh(out, err);
     if (r < 0)

@@ -45,6 +45,8 @@ int outdir_fail(const char *path, const char *what, int errnum, struct cupel_err
 #define OUTDIR_JUNIT "junit.xml"
 #define OUTDIR_JUNIT_ASIDE "junit.xml.tmp"
 #define OUTDIR_JSONL "results.jsonl"
+#define OUTDIR_EARLIER "earlier.jsonl"
+#define OUTDIR_EARLIER_ASIDE "earlier.jsonl.tmp"
 #define OUTDIR_LOCK ".lock"
 #define OUTDIR_LOGS "logs"
 #define OUTDIR_ARTIFACTS "artifacts"

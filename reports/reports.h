@@ -174,7 +174,9 @@ struct reports_result {
     int not_executed; /* errno, where the last command could not be executed: for no report; or 0 */
     /* how often it was run, this time included; 0: it never was */
     unsigned attempts;
-    unsigned attempts_max; /* how often it might have been */
+    unsigned attempts_max; /* how often it might have been; 0: any number of times */
+    /* all attempts before this one have passed, and nothing else is kept of them */
+    bool repeated;
     /* does not make the run fail: it was allowed to end so; or, of one that was skipped, it was
      * only for the case that another fails */
     bool harmless;
@@ -219,6 +221,10 @@ struct reports_result {
  * sudo(8), all that is made in it belongs to the caller. */
 struct reports_out;
 int reports_out_open(const char *path, struct reports_out **ret_out, struct cupel_error *err);
+/* Does the same, and leaves `earlier` (reports_earlier_add_*) in it for a run that continues this
+ * one, before the results of the last run go. */
+int reports_out_open_noting(const char *path, const struct strbuf *earlier,
+                            struct reports_out **ret_out, struct cupel_error *err);
 void reports_out_close(struct reports_out *out);
 /* An empty directory, or one that is made, for the artifacts of one job alone: they lie in it as
  * they did in the job. */
@@ -275,6 +281,33 @@ int reports_jsonl_text(const struct reports_result *result, struct strbuf *to);
 /* The same line alone, of a job without named steps, to fd, which may be anything. */
 int reports_jsonl_write(int fd, const struct reports_result *result, struct cupel_error *err);
 
+/* ---- what earlier runs said ---- */
+
+enum reports_earlier_state {
+    REPORTS_EARLIER_UNKNOWN,     /* no run had such a job */
+    REPORTS_EARLIER_OUTSTANDING, /* it did not pass, or was not run */
+    REPORTS_EARLIER_NOT_NEEDED,  /* it is for the case that another fails, which it did not */
+    REPORTS_EARLIER_PASSED,      /* or was allowed to end as it did */
+};
+/* What the last run into an out directory, and those that it continued, said of jobs last. */
+struct reports_earlier;
+/* Believes what is there. -ENOENT: there are no results. */
+int reports_earlier_read(const char *out, struct reports_earlier **ret, struct cupel_error *err);
+void reports_earlier_free(struct reports_earlier *e);
+/* `path`: where the job's file is, as it was noted. */
+enum reports_earlier_state reports_earlier_find(const struct reports_earlier *e, const char *path,
+                                                const char *job);
+/* Returns a path or a name as it is noted; malloc'ed. */
+char *reports_earlier_escape(const char *text);
+/* Calls `each` for what is outstanding, in the order of paths and names. Both are escaped, fit to
+ * be shown. */
+void reports_earlier_each_outstanding(const struct reports_earlier *e,
+                                      void (*each)(void *data, const char *path, const char *job),
+                                      void *data);
+/* Note, for reports_out_open_noting, where a file of the run is, and what earlier runs said. */
+void reports_earlier_add_file(const char *file, const char *path, struct strbuf *to);
+void reports_earlier_add_all(const struct reports_earlier *e, struct strbuf *to);
+
 /* What both XML and people want to know of the run as a whole. */
 struct reports_run {
     const char *name; /* suite name of the file */
@@ -302,8 +335,8 @@ struct reports_console;
 
 struct reports_running {
     const char *id;
-    unsigned attempt; /* which one */
-    unsigned attempts_max;
+    unsigned attempt;      /* which one */
+    unsigned attempts_max; /* 0: any number */
     uint64_t wall_ns;
     uint64_t wall_limit_ns; /* 0: none that anybody asked for */
     uint64_t memory_bytes;  /* UINT64_MAX: not known */

@@ -10,16 +10,25 @@ bool cli_choice_given(const struct cli_choice *choice)
 }
 
 /* Names what somebody meant to leave out and others need. */
-static void tell_needed(const struct jobs_choice *choice, const struct jobs_plan *plan,
-                        const bool *selected)
+static void tell_needed(const struct jobs_choice *choice, struct jobs_plan *const *plans, size_t n,
+                        bool *const *selected)
 {
-    for (size_t i = 0; choice->n_skip > 0 && i < plan->n_jobs; i++)
-        if (selected[i] && jobs_choice_skips(choice, &plan->jobs[i]))
-            log_warning("'%s' is not skipped: a job that is chosen needs it", plan->jobs[i].name);
+    cleanup_free bool **skipped = xcalloc(n, sizeof(*skipped));
+
+    for (size_t p = 0; p < n; p++)
+        skipped[p] = xcalloc(plans[p]->n_jobs, sizeof(bool));
+    jobs_find_skipped(plans, n, choice, skipped);
+    for (size_t p = 0; p < n; p++) {
+        for (size_t i = 0; i < plans[p]->n_jobs; i++)
+            if (selected[p][i] && skipped[p][i])
+                log_warning("'%s' is not skipped: a job that is chosen needs it",
+                            plans[p]->jobs[i].name);
+        free(skipped[p]);
+    }
 }
 
 int cli_choose(const struct cli_choice *choice, struct jobs_plan *const *plans, size_t n,
-               bool **ret_selected)
+               bool *const *among, bool **ret_selected)
 {
     const struct jobs_choice c = {
         .only = choice->only.items,
@@ -28,6 +37,7 @@ int cli_choose(const struct cli_choice *choice, struct jobs_plan *const *plans, 
         .n_skip = choice->skip.n,
         .tags = choice->tags.items,
         .n_tags = choice->tags.n,
+        .among = among,
     };
     struct cupel_error err;
 
@@ -35,8 +45,8 @@ int cli_choose(const struct cli_choice *choice, struct jobs_plan *const *plans, 
         ret_selected[i] = xcalloc(plans[i]->n_jobs, sizeof(bool));
     if (jobs_select(plans, n, &c, ret_selected, &err) < 0)
         return cli_fail(&err);
-    for (size_t i = 0; i < n; i++)
-        tell_needed(&c, plans[i], ret_selected[i]);
+    if (c.n_skip > 0)
+        tell_needed(&c, plans, n, ret_selected);
     return 0;
 }
 

@@ -19,9 +19,9 @@ struct cli_choice {
                    "only jobs with a tag that matches, and what they need; may be repeated")
 
 bool cli_choice_given(const struct cli_choice *choice);
-/* Makes the list of each plan's jobs that are chosen, and of what they need; malloc'ed, NULL before
- * (and in part after a failure). Says which jobs run although they are skipped. 0, or the exit code
- * after the error was printed. */
+/* Makes the list of each plan's jobs that are chosen, of those in `among` (NULL: of all), and of
+ * what they need; malloc'ed, NULL before (and in part after a failure). Says which jobs run
+ * although they are skipped. 0, or the exit code after the error was printed. */
 int cli_choose(const struct cli_choice *choice, struct jobs_plan *const *plans, size_t n,
-               bool **ret_selected);
+               bool *const *among, bool **ret_selected);
 void cli_choice_free(struct cli_choice *choice);

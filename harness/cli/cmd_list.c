@@ -67,7 +67,7 @@ static int list_plans(struct jobs_plan *const *plans, struct jobs_expanded *cons
                       size_t n, bool alone, const struct list_arguments *a)
 {
     cleanup_free bool **selected = xcalloc(n, sizeof(*selected));
-    int code = cli_choose(&a->choice, plans, n, selected);
+    int code = cli_choose(&a->choice, plans, n, NULL, selected);
 
     if (code == 0) {
         json_t *list = a->json ? json_array() : NULL;

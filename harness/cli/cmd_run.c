@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_run: `cupel run`: options into run_options. */
 #include "harness/cli/cli.h"
+#include "harness/cli/cli_changed.h"
 #include "harness/cli/cli_choice.h"
 #include "harness/cli/cli_devices.h"
 #include "harness/cli/cli_jobs.h"
+#include "harness/cli/cli_repeat.h"
+#include "harness/cli/cli_rerun.h"
 #include "harness/cli/cli_settings.h"
 #include "harness/cli/options.h"
 #include "harness/run/kept.h"
@@ -11,10 +14,12 @@
 #include "harness/supervisor/supervisor.h"
 
 #include <limits.h>
+#include <string.h>
 #include <sys/random.h>
 
 #define SHUFFLE_NOT_SAID (-2)
 #define SLOTS_MAX 1024
+#define REPEAT_MAX 1000000
 #define SAMPLE_DEFAULT_NS (100 * NSEC_PER_MSEC)
 #define SAMPLE_MIN_NS                                                                              \
     (10 * NSEC_PER_MSEC) /* a look costs some 20 us: so it stays below a hundredth of a CPU */
@@ -28,7 +33,9 @@ struct run_arguments {
     int shuffle;     /* the seed; negative: one of our own, or SHUFFLE_NOT_SAID */
     int keep_failed; /* 0: not said */
     const char *keep;
-    bool dry;
+    int repeat; /* 0: not said */
+    bool dry, until_fail, rerun_failed;
+    const char *changed; /* --changed: the commit that it is about; NULL: not said */
     struct run_options o;
 };
 
@@ -62,6 +69,20 @@ static const struct cli_option options[] = {
                "start jobs in an order made by chance, as far as their needs let it; the seed that "
                "gives it again is printed",
                .min = 0, .max = INT_MAX, .without = UINT64_MAX),
+    CLI_OPTION('\0', "repeat", CLI_NUMBER, FIELD(repeat), "N",
+               "run each job N times, or until it does not pass, without retries; what others wait "
+               "for runs once",
+               .min = 1, .max = REPEAT_MAX),
+    CLI_OPTION('\0', "until-fail", CLI_FLAG, FIELD(until_fail), NULL,
+               "run the jobs again and again, or --repeat times, until one does not pass; what "
+               "others wait for runs once"),
+    CLI_OPTION('\0', "rerun-failed", CLI_FLAG, FIELD(rerun_failed), NULL,
+               "only jobs that have not passed in the last run into --out, nor in one that it "
+               "continued so, and what they need"),
+    CLI_OPTION('\0', "changed", CLI_TEXT, FIELD(changed), "REF",
+               "only jobs with an input that is not as git has it in REF (default: HEAD), what "
+               "needs them, and what they need",
+               .otherwise = "HEAD"),
     CLI_OPTION('\0', "timeout", CLI_DURATION, FIELD(o.timeout_ns), "DURATION",
                "cancel what runs, and start nothing more, so long after the first job could start",
                .min = NSEC_PER_MSEC, .max = 365 * 86400 * NSEC_PER_SEC),
@@ -98,20 +119,90 @@ static const struct cli_command command = {
     .after = CLI_FILES_HELP
     "Exit status: 0 all passed, 1 some job did not, 2 job file or command line wrong, 3 "
     "cupel could not do its "
-    "work, 130 interrupted.",
+    "work, 5 not all that is outstanding was rerun (--rerun-failed), 130 interrupted.",
     .options = options,
     .n_options = ARRAY_SIZE(options),
     .max_words = CLI_ANY_NUMBER,
     .words = "at least one job file",
 };
 
-/* Loads every file, so that all problems of all of them are told at once; 0 or the exit code. */
-static int load_all(struct run_arguments *a, char **files, size_t n, struct jobs_plan **plans,
-                    bool **selected)
-{
-    int code = cli_load_plans(files, n, &a->set, plans, NULL);
+/* The files of a run, and what of them is chosen. */
+struct run_set {
+    size_t n;
+    struct jobs_plan **plans;
+    bool **selected, **among; /* by plan; of `among`, NULL: all */
+    struct reports_earlier *earlier;
+    struct strbuf note;
+};
 
-    return code == 0 ? cli_choose(&a->choice, plans, n, selected) : code;
+/* Loads every file, so that all problems of all of them are told at once; 0 or the exit code. */
+static int load_all(const struct run_arguments *a, char **files, struct run_set *set)
+{
+    return cli_load_plans(files, set->n, &a->set, set->plans, NULL);
+}
+
+/* Finds out what earlier runs have left to be done. */
+static int mark_outstanding(const struct run_arguments *a, struct run_set *set)
+{
+    struct cupel_error err;
+    size_t n;
+
+    if (!a->rerun_failed)
+        return 0;
+    if (reports_earlier_read(a->o.out, &set->earlier, &err) < 0)
+        return cli_fail(&err);
+    set->among = xcalloc(set->n, sizeof(*set->among));
+    cli_rerun_mark(set->earlier, set->plans, set->n, set->among, &n);
+    if (n > 0)
+        (void)fprintf(stderr, "cupel: %zu job%s outstanding\n", n, n == 1 ? " is" : "s are");
+    return 0;
+}
+
+/* Leaves of those what has changed. */
+static int mark_changed(const struct run_arguments *a, struct run_set *set)
+{
+    size_t n;
+    int code;
+
+    if (a->changed == NULL)
+        return 0;
+    if (set->among == NULL) {
+        set->among = xcalloc(set->n, sizeof(*set->among));
+        for (size_t p = 0; p < set->n; p++) {
+            set->among[p] = xcalloc(set->plans[p]->n_jobs + 1, sizeof(bool));
+            memset(set->among[p], true, set->plans[p]->n_jobs);
+        }
+    }
+    code = cli_changed_mark(a->changed, set->plans, set->n, set->among, &n);
+    if (code == 0 && n > 0)
+        (void)fprintf(stderr, "cupel: %zu job%s to do with what has changed since %s\n", n,
+                      n == 1 ? " has" : "s have", a->changed);
+    return code;
+}
+
+static size_t count_selected(const struct run_set *set)
+{
+    size_t n = 0;
+
+    for (size_t p = 0; p < set->n; p++)
+        for (size_t i = 0; i < set->plans[p]->n_jobs; i++)
+            n += set->selected[p][i];
+    return n;
+}
+
+static void run_set_free(struct run_set *set)
+{
+    for (size_t i = 0; i < set->n; i++) {
+        jobs_plan_free(set->plans[i]);
+        free(set->selected[i]);
+        if (set->among != NULL)
+            free(set->among[i]);
+    }
+    free(set->plans);
+    free(set->selected);
+    free(set->among);
+    reports_earlier_free(set->earlier);
+    strbuf_free(&set->note);
 }
 
 /* Makes as many slots, without -j, as the largest bridge has jobs, since those start together. */
@@ -123,32 +214,52 @@ static void make_slots_suffice(struct run_arguments *a, struct jobs_plan *const 
                 a->o.slots = (unsigned)plans[i]->bridges[b].n_members;
 }
 
+/* Runs what is chosen, as far as there is anything; the exit code. */
+static int run_chosen(struct run_arguments *a, struct run_set *set)
+{
+    struct cupel_error err;
+    int code = 0;
+
+    if (count_selected(set) > 0) {
+        if (a->o.repeat > 0)
+            code = cli_repeat_check(set->plans, set->selected, set->n);
+        if (code != 0)
+            return code;
+        make_slots_suffice(a, set->plans, set->n);
+        cli_rerun_note(set->earlier, set->plans, set->n, &set->note);
+        a->o.plans = set->plans;
+        a->o.selected = set->selected;
+        a->o.n_plans = set->n;
+        a->o.earlier = &set->note;
+        if (supervisor_run(&a->o, &code, &err) < 0)
+            return cli_fail(&err);
+        if (code == 0 || code == 1)
+            settings_collect(NULL); /* when all is reported, and nobody is in a hurry to end */
+    } else {
+        (void)fprintf(stderr, "cupel: nothing of what was chosen %s\n",
+                      a->changed == NULL ? "is outstanding" : "has changed");
+    }
+    return a->rerun_failed && code == 0 ? cli_rerun_end(a->o.out, set->plans, set->n) : code;
+}
+
 static int run_files(struct run_arguments *a, char **files, size_t n)
 {
-    struct jobs_plan **plans = xcalloc(n, sizeof(*plans));
-    bool **selected = xcalloc(n, sizeof(*selected));
-    struct cupel_error err;
-    int code = load_all(a, files, n, plans, selected);
+    struct run_set set = {.n = n,
+                          .plans = xcalloc(n, sizeof(*set.plans)),
+                          .selected = xcalloc(n, sizeof(*set.selected))};
+    int code = load_all(a, files, &set);
 
     if (code == 0)
-        make_slots_suffice(a, plans, n);
-    a->o.plans = plans;
-    a->o.selected = selected;
-    a->o.n_plans = n;
+        code = mark_outstanding(a, &set);
+    if (code == 0)
+        code = mark_changed(a, &set);
+    if (code == 0)
+        code = cli_choose(&a->choice, set.plans, n, set.among, set.selected);
     for (size_t i = 0; i < n && code == 0 && a->dry; i++)
-        cli_jobs_print(plans[i], selected[i]);
-    if (code == 0 && !a->dry) {
-        if (supervisor_run(&a->o, &code, &err) < 0)
-            code = cli_fail(&err);
-        else if (code == 0 || code == 1)
-            settings_collect(NULL); /* when all is reported, and nobody is in a hurry to end */
-    }
-    for (size_t i = 0; i < n; i++) {
-        jobs_plan_free(plans[i]);
-        free(selected[i]);
-    }
-    free(plans);
-    free(selected);
+        cli_jobs_print(set.plans[i], set.selected[i]);
+    if (code == 0 && !a->dry)
+        code = run_chosen(a, &set);
+    run_set_free(&set);
     return code;
 }
 
@@ -187,7 +298,9 @@ int cli_run(int argc, char **argv)
 
     if (cli_parse(&command, argc, argv, &a, &words, &code)) {
         a.o.slots = a.slots > 0 ? (unsigned)a.slots : own_limits_cpus();
-        a.o.fail_fast = (unsigned)a.fail_fast;
+        a.o.repeat = a.until_fail && a.repeat == 0 ? RUN_UNBOUNDED : (unsigned)a.repeat;
+        a.o.until_fail = a.until_fail;
+        a.o.fail_fast = a.until_fail ? 1 : (unsigned)a.fail_fast;
         a.o.shuffles = a.shuffle != SHUFFLE_NOT_SAID;
         a.o.seed = a.shuffle >= 0 ? (unsigned)a.shuffle : make_seed();
         code = choose_kept(&a);

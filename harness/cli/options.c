@@ -64,6 +64,11 @@ static void print_wrapped(FILE *f, const char *text, size_t at, size_t indent)
     (void)fputc('\n', f);
 }
 
+static bool may_be_left_out(const struct cli_option *o)
+{
+    return o->without != 0 || o->otherwise != NULL;
+}
+
 /* Writes an option's left column, "  -j, --jobs N", and returns its width. */
 static size_t left_of(const struct cli_option *o, char *buf, size_t size)
 {
@@ -73,7 +78,7 @@ static size_t left_of(const struct cli_option *o, char *buf, size_t size)
     if (o->kind == CLI_FLAG)
         n = snprintf(buf, size, "  %-3s --%s", o->letter != '\0' ? letter : "", o->name);
     else
-        n = snprintf(buf, size, o->without != 0 ? "  %-3s --%s[=%s]" : "  %-3s --%s %s",
+        n = snprintf(buf, size, may_be_left_out(o) ? "  %-3s --%s[=%s]" : "  %-3s --%s %s",
                      o->letter != '\0' ? letter : "", o->name, o->value);
     return n > 0 ? (size_t)n : 0;
 }
@@ -200,6 +205,7 @@ static int options_take(const struct cli_command *c, const struct cli_option *o,
         *(bool *)to = true;
         return 0;
     case CLI_TEXT:
+        text = text != NULL ? text : o->otherwise;
         *(const char **)to = text;
         return text[0] != '\0' ? 0 : cli_wrong(c, "--%s needs a value that is not empty", o->name);
     case CLI_LIST:
@@ -234,9 +240,9 @@ static void make_tables(const struct cli_command *c, struct tables *t)
     *s++ = 'h';
     for (size_t i = 0; i < n; i++) {
         const struct cli_option *o = &c->options[i];
-        int has = o->kind == CLI_FLAG ? no_argument
-                  : o->without != 0   ? optional_argument
-                                      : required_argument;
+        int has = o->kind == CLI_FLAG  ? no_argument
+                  : may_be_left_out(o) ? optional_argument
+                                       : required_argument;
 
         t->longs[i] = (struct option){o->name, has, NULL, LONG_BASE + (int)i};
         if (o->letter == '\0')

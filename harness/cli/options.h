@@ -25,6 +25,8 @@ struct cli_option {
     const char *off;   /* of a duration: the word for 0; or NULL */
     /* of a number that may be left out ("--keep-failed[=N]"): what it is then; 0: it may not */
     uint64_t without;
+    const char
+        *otherwise; /* the same of a text ("--changed[=REF]"); NULL: it may not be left out */
 };
 
 /* What every option says, in this order; what only some say follows by its name: `.min = 1, .max =

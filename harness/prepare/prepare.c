@@ -354,7 +354,7 @@ static int step_out(struct preparation *s)
     }
     if (s->options->out == NULL)
         return 0;
-    r = reports_out_open(s->options->out, &s->p.run.out, s->err);
+    r = reports_out_open_noting(s->options->out, s->options->earlier, &s->p.run.out, s->err);
     if (r == 0)
         r = step_hide_out(s);
     if (r == 0)

@@ -5,19 +5,23 @@
 #include "base/base.h"
 #include "jobs/jobs.h"
 
+#include <limits.h>
+
 struct cache_lockfile;
 
 /* Where runs report to that were not told otherwise. */
 #define RUN_OUT "cupel-out"
+#define RUN_UNBOUNDED UINT_MAX
 
 struct run_options {
     struct jobs_plan *const *plans; /* one a file */
     bool *const *selected;          /* per plan, per job */
     size_t n_plans;
-    unsigned slots;  /* -j */
-    bool no_ahead;   /* --no-ahead: no job is prepared while others run */
-    bool has_slots;  /* slots are started once it is prepared, the first one for the first job */
-    const char *out; /* --out; NULL: no reports, and no console (a session) */
+    unsigned slots; /* -j */
+    bool no_ahead;  /* --no-ahead: no job is prepared while others run */
+    bool has_slots; /* slots are started once it is prepared, the first one for the first job */
+    const struct strbuf *earlier; /* noted in it for a run that continues this one; or NULL */
+    const char *out;              /* --out; NULL: no reports, and no console (a session) */
     /* without that: logs and artifacts go to the run's directory in the store, and go with it */
     bool keeps_out;
     bool takes_more;     /* jobs come that are not in the plans (prepare_more_check) */
@@ -28,7 +32,11 @@ struct run_options {
     unsigned keep_failed;
     bool keep_passed;   /* what jobs that passed left, too */
     unsigned fail_fast; /* after so many jobs that did not pass no other starts; 0: any number */
-    bool shuffles;      /* --shuffle: jobs start in an order made of the seed */
+    /* --repeat: so often a job runs that no other waits for, unless it does not pass before; 0: as
+     * the job says; RUN_UNBOUNDED: without end */
+    unsigned repeat;
+    bool until_fail; /* --until-fail: why fail_fast is 1 */
+    bool shuffles;   /* --shuffle: jobs start in an order made of the seed */
     uint64_t seed;
     uint64_t timeout_ns; /* --timeout: how long jobs may run, all together; 0: no bound */
     bool best_effort;

@@ -56,19 +56,55 @@ static void outcomes_announce(struct supervisor *s, size_t instance)
     shrink(s, instance);
 }
 
-unsigned outcomes_retries(const struct supervisor *s, const struct jobs_job *job)
+/* A job that others wait for runs once with --repeat: they start from what it has left. */
+static unsigned repetitions(const struct supervisor *s, size_t instance)
+{
+    return s->options->repeat > 0 && !schedule_is_needed(s->schedule, instance) ? s->options->repeat
+                                                                                : 1;
+}
+
+static unsigned outcomes_retries(const struct supervisor *s, const struct jobs_job *job)
 {
     if (job->network == JOBS_NETWORK_BRIDGE) /* its neighbours are gone */
         return 0;
     return s->options->retries >= 0 ? (unsigned)s->options->retries : job->retries;
 }
 
+unsigned outcomes_attempts_max(const struct supervisor *s, size_t instance)
+{
+    unsigned n = repetitions(s, instance);
+
+    if (s->options->repeat == 0)
+        return outcomes_retries(s, s->p.run.instances[instance].job) + 1;
+    return n == RUN_UNBOUNDED ? 0 : n;
+}
+
+/* Says whether an attempt that is not stored yet is one of --repeat, and not the last: it passed,
+ * and all that is kept of it, where the run goes on, is that it was. */
+static bool is_repeated(const struct supervisor *s, size_t instance, const struct reports_result *r)
+{
+    const struct reports_result *before = s->results[instance];
+
+    return r->verdict == REPORTS_PASSED &&
+           r->attempts + (before != NULL ? before->attempts : 0) < repetitions(s, instance);
+}
+
+/* Lets an attempt of --repeat take the place of those before it, which have passed. */
+static void replace(struct supervisor *s, size_t instance, struct reports_result *r)
+{
+    r->repeated = true;
+    r->attempts += s->results[instance]->attempts;
+    arena_free(s->arenas[instance]);
+}
+
 /* An attempt, or that there was none: what was before it becomes its history. */
 static void outcomes_store(struct supervisor *s, size_t instance, struct reports_result *r,
                            struct arena *arena)
 {
-    r->attempts_max = outcomes_retries(s, s->p.run.instances[instance].job) + 1;
-    if (s->results[instance] != NULL) {
+    r->attempts_max = outcomes_attempts_max(s, instance);
+    if (s->results[instance] != NULL && s->options->repeat > 0) {
+        replace(s, instance, r);
+    } else if (s->results[instance] != NULL) {
         results_follow(r, s->results[instance], arena);
         arena_join(arena, s->arenas[instance]);
     }
@@ -79,21 +115,26 @@ static void outcomes_store(struct supervisor *s, size_t instance, struct reports
 /* Why a job has fewer attempts than it was promised. */
 static void note_unretried(struct supervisor *s, struct reports_result *r, struct arena *arena)
 {
+    const char *why = s->cancelled > 0 ? "the run was cancelled"
+                      : s->time_up     ? "the run's time was over (--timeout)"
+                      : s->options->until_fail
+                          ? "another job did not pass, and --until-fail was given"
+                          : "--fail-fast ended the run";
     cleanup_free char *note =
-        xasprintf("not run again after attempt %u of %u: %s", r->attempts, r->attempts_max,
-                  s->cancelled > 0 ? "the run was cancelled"
-                  : s->time_up     ? "the run's time was over (--timeout)"
-                                   : "--fail-fast ended the run");
+        r->attempts_max == 0 ? xasprintf("not run again after attempt %u: %s", r->attempts, why)
+                             : xasprintf("not run again after attempt %u of %u: %s", r->attempts,
+                                         r->attempts_max, why);
 
     results_add_note(r, arena, note);
 }
 
 /* One that did not count as an attempt (no slot could be started) is not made good by more of them.
  */
-static bool is_retried(const struct jobs_job *job, const struct reports_result *r)
+static bool is_retried(const struct supervisor *s, const struct jobs_job *job,
+                       const struct reports_result *r)
 {
-    return r->attempts > r->n_previous && r->attempts < r->attempts_max &&
-           verdict_is_retried(job, r->verdict, r->exit);
+    return s->options->repeat == 0 && r->attempts > r->n_previous &&
+           r->attempts < r->attempts_max && verdict_is_retried(job, r->verdict, r->exit);
 }
 
 /* An attempt ended. It is run again only while the run goes on: a retry is a new start like any
@@ -105,9 +146,14 @@ static void outcomes_finish(struct supervisor *s, size_t instance, struct report
     enum schedule_outcome outcome = r->verdict == REPORTS_PASSED ? SCHEDULE_PASSED
                                     : r->harmless                ? SCHEDULE_ALLOWED
                                                                  : SCHEDULE_FAILED;
+    bool repeated = is_repeated(s, instance, r);
 
     outcomes_store(s, instance, r, arena);
-    if (is_retried(in->job, r) && !s->stopping) {
+    if (repeated && !s->stopping) {
+        schedule_repeat(s->schedule, instance);
+        return;
+    }
+    if (is_retried(s, in->job, r) && !s->stopping) {
         reports_console_retried(s->p.console, r);
         if (in->job->retry_delay > 0)
             delayed_add(s, instance, in->job->retry_delay);
@@ -115,7 +161,7 @@ static void outcomes_finish(struct supervisor *s, size_t instance, struct report
             schedule_again(s->schedule, instance);
         return;
     }
-    if (is_retried(in->job, r))
+    if (repeated || is_retried(s, in->job, r))
         note_unretried(s, r, arena);
     outcomes_announce(s, instance);
     s->n_failed += outcome == SCHEDULE_FAILED;
@@ -189,6 +235,9 @@ void outcomes_abandon(void *data, size_t job)
     } else if (s->time_up) {
         record_unrun(s, job, REPORTS_CANCELLED,
                      "not started before the run's time was over (--timeout)", false);
+    } else if (s->options->until_fail) {
+        record_unrun(s, job, REPORTS_SKIPPED,
+                     "another job did not pass, and --until-fail was given", false);
     } else if (s->options->fail_fast == 1) {
         record_unrun(s, job, REPORTS_SKIPPED,
                      "an earlier job did not pass, and --fail-fast was given", false);
@@ -230,7 +279,8 @@ void outcomes_take(struct supervisor *s, struct wire_result *w)
 
         results_add_note(r, w->arena, note);
     }
-    if (r->tests != NULL && reports_out_keep_tests(s->p.run.out, r->tests, &err) < 0)
+    if (r->tests != NULL && (s->stopping || !is_repeated(s, w->instance, r)) &&
+        reports_out_keep_tests(s->p.run.out, r->tests, &err) < 0)
         report_failure(s, &err);
     outcomes_finish(s, w->instance, r, w->arena);
     if (s->arenas[w->instance] != NULL) { /* one of several attempts */
@@ -248,7 +298,7 @@ static void make_room_for_service(struct supervisor *s, const struct instance *o
     const struct reports_result *before = s->results[instances_number(&s->p.run, of)];
     struct cupel_error err;
 
-    if (before != NULL &&
+    if (before != NULL && s->options->repeat == 0 &&
         reports_out_keep_logs(s->p.run.out, service->log_name, before->attempts, &err) < 0)
         report_failure(s, &err);
     results_forget_earlier(&s->p.run, service);
@@ -259,7 +309,7 @@ void outcomes_make_room(struct supervisor *s, size_t instance)
     const struct instance *in = &s->p.run.instances[instance];
     struct cupel_error err;
 
-    if (s->results[instance] != NULL &&
+    if (s->results[instance] != NULL && s->options->repeat == 0 &&
         results_keep_logs(&s->p.run, in, s->arenas[instance], s->results[instance], &err) < 0)
         report_failure(s, &err);
     results_forget_earlier(&s->p.run, in);

@@ -9,7 +9,8 @@
 #include "harness/supervisor/supervisor_state.h"
 
 /* Returns how often the job may be run again. */
-unsigned outcomes_retries(const struct supervisor *s, const struct jobs_job *job);
+/* How often the job may be started; 0: any number. */
+unsigned outcomes_attempts_max(const struct supervisor *s, size_t instance);
 /* Takes the result of an attempt from its slot. */
 void outcomes_take(struct supervisor *s, struct wire_result *w);
 /* Ends an attempt that came to nothing through no fault of the job's. */

@@ -336,6 +336,18 @@ void schedule_again(struct schedule *s, size_t job)
     schedule_release(s, job);
 }
 
+/* What runs is not in the heap, so its rank may change. */
+void schedule_repeat(struct schedule *s, size_t job)
+{
+    s->nodes[job].rank = s->n + s->repeated++;
+    schedule_again(s, job);
+}
+
+bool schedule_is_needed(const struct schedule *s, size_t job)
+{
+    return s->nodes[job].n_dependents > 0;
+}
+
 static bool is_met(const struct schedule_node *need, enum schedule_need when)
 {
     switch (when) {

@@ -62,6 +62,10 @@ void schedule_again(struct schedule *s, size_t job);
  * share. */
 void schedule_hold(struct schedule *s, size_t job);
 void schedule_release(struct schedule *s, size_t job);
+/* The same as schedule_again, but everything that is ready by now comes first. */
+void schedule_repeat(struct schedule *s, size_t job);
+/* Whether any other job waits, or has waited, for how this one ends. */
+bool schedule_is_needed(const struct schedule *s, size_t job);
 enum schedule_outcome { SCHEDULE_FAILED, SCHEDULE_PASSED, SCHEDULE_ALLOWED };
 /* The final outcome of a started job. Everything that needs another one of it, directly or not, is
  * called through skip() with the need that is at fault, and counts as ended. */

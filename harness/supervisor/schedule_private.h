@@ -66,7 +66,8 @@ struct schedule {
     struct schedule_node *nodes;
     size_t n;
     size_t waiting, ended;
-    size_t *ready; /* the heap; what is in it and no longer WAITING was abandoned */
+    size_t repeated; /* how often a job was put behind all others */
+    size_t *ready;   /* the heap; what is in it and no longer WAITING was abandoned */
     size_t n_ready;
     struct schedule_group *groups;
     struct schedule_pool *pools;

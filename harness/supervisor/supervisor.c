@@ -78,7 +78,7 @@ static size_t running(struct supervisor *s, struct reports_running *list)
         list[n++] = (struct reports_running){
             .id = s->p.run.instances[s->slots[i].instance].id,
             .attempt = (before != NULL ? before->attempts : 0) + 1,
-            .attempts_max = outcomes_retries(s, job) + 1,
+            .attempts_max = outcomes_attempts_max(s, s->slots[i].instance),
             .wall_ns = since != 0 && now > since ? now - since : 0,
             .wall_limit_ns = jobs_limit_is_said(&job->limits, JOBS_LIMIT_WALL)
                                  ? job->limits.value[JOBS_LIMIT_WALL]

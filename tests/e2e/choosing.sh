@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Which files are read when none is named; what --dry-run and --json tell; which jobs of a file run (--only, --skip, --tag), in which order (--shuffle), and after how many failures no more (--fail-fast=N).
+# Which files are read when none is named; what --dry-run and --json tell; which jobs of a file run (--only, --skip, --tag, --rerun-failed), in which order (--shuffle), and after how many failures no more (--fail-fast=N).
 # time-limit: 120
-# sanitizers: no
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -11,6 +10,8 @@ listed() { # listed OPTION...: what cupel list says of choose.yaml
     run_cupel list choose.yaml "$@"
     sed 's/ .*//' stdout | paste -sd ' '
 }
+
+again() { run_cupel run --out out --rerun-failed "$@"; } # cupel_run begins anew
 
 job_file choose.yaml <<'YAML'
 cupel: 1
@@ -175,6 +176,114 @@ expect_equal "$(ran)" "may a b c d"
 expect_junit_valid
 cupel_run fails.yaml --fail-fast=0
 expect_exit 2
+job_file outstanding.yaml <<'YAML'
+cupel: 1
+jobs:
+  built: {run: touch /made}
+  good: {run: "true"}
+  bad: {run: "test -e /work/mend", inputs: [{from: flag, to: /work}], from: built}
+  after: {run: "true", needs: bad}
+  tidy: {run: "true", needs: [{job: good, when: failure}]}
+  may: {run: exit 1, allow-failure: true}
+  other: {run: "test -e /work/mend", inputs: [{from: flag, to: /work}]}
+YAML
+mkdir flag
+
+it "--rerun-failed runs what has not passed, and what that needs"
+cupel_run outstanding.yaml --rerun-failed
+expect_exit 2
+expect_stderr "'.*/out' has no results of an earlier run"
+cupel_run outstanding.yaml -j 1
+expect_exit 1
+expect_equal "$(ran)" "built good bad may other"
+again outstanding.yaml -j 1
+expect_exit 1
+expect_stderr '3 jobs are outstanding'
+expect_equal "$(ran)" "built bad other"
+touch flag/mend
+
+it "what a choice leaves outstanding is exit code 5, and named"
+again outstanding.yaml -j 1 --only after
+expect_exit 5
+expect_equal "$(ran)" "built bad after"
+expect_stderr '1 job was not rerun, and still outstanding: other'
+again outstanding.yaml --only good
+expect_exit 5
+expect_stderr 'nothing of what was chosen is outstanding'
+again outstanding.yaml -j 1
+expect_exit 0
+expect_equal "$(ran)" "other"
+again outstanding.yaml
+expect_exit 0
+expect_stderr 'nothing of what was chosen is outstanding'
+expect_equal "$(ran)" "other"
+
+it "what was never run is outstanding; what is in the file no longer is told"
+rm flag/mend
+cupel_run outstanding.yaml -j 1 --fail-fast --only other --only good --only tidy
+expect_exit 1
+sed -i 's/^  other:/  renamed:/' outstanding.yaml
+touch flag/mend
+again outstanding.yaml -j 1
+expect_exit 0
+expect_stderr "'other' did not pass, and is in outstanding.yaml no longer"
+expect_equal "$(ran)" "built bad after may renamed"
+
+it "a run that was killed has what it has not finished outstanding, and what came before"
+job_file killed.yaml <<'YAML'
+cupel: 1
+defaults: {inputs: [{from: flag, to: /work}]}
+jobs: {one: {run: "true"}, two: {run: "test -e /work/mend || sleep 1000"}, three: {run: "true"}}
+YAML
+rm flag/mend
+cupel_start killed.yaml -j 1
+expect wait_until 60 grep -qs '"job":"one"' out/results.jsonl
+kill -KILL "$CUPEL_PID"
+cupel_wait
+touch flag/mend
+again killed.yaml -j 1
+expect_exit 0
+expect_equal "$(ran)" "two three"
+expect_clean
+
+it "so it is with a run that was interrupted; what has not begun is outstanding too"
+rm flag/mend
+cupel_start killed.yaml -j 1
+expect wait_until 60 grep -qs '"job":"one"' out/results.jsonl
+kill -INT "$CUPEL_PID"
+cupel_wait
+expect_exit 130
+again killed.yaml --dry-run
+expect_exit 0
+expect_equal "$(paste -sd ' ' stdout)" "two three"
+touch flag/mend
+again killed.yaml -j 1
+expect_exit 0
+expect_equal "$(ran)" "two three"
+
+it "a file of another run stays outstanding"
+job_file also.yaml <<'YAML'
+cupel: 1
+jobs: {elsewhere: {run: exit 1}}
+YAML
+cupel_run killed.yaml also.yaml
+expect_exit 1
+again ./killed.yaml
+expect_exit 5
+expect_stderr '1 job was not rerun, and still outstanding: elsewhere'
+again "$T/also.yaml"
+expect_exit 1
+
+it "what is kept of earlier runs is no link, and lines that are none say nothing"
+cupel_run killed.yaml
+ln -sf /etc/passwd out/earlier.jsonl
+again killed.yaml
+expect_exit 2
+expect_stderr "cannot read the results of an earlier run in 'out'"
+cupel_run killed.yaml
+printf '%s\n' '{"job"' '[]' '{"file": 3, "job": []}' >>out/results.jsonl
+again killed.yaml
+expect_exit 0
 expect_clean
 
 all_done

@@ -195,7 +195,7 @@ for name in / // /. /../; do
 done
 
 it "an empty directory is taken, one of an earlier version recognised, and what is not cupel's in its own stays"
-mkdir empty && rm -rf old && cp -a whole old && rm old/.cupel-out old/.gitignore
+mkdir empty && rm -rf old && cp -a whole old && rm old/.cupel-out old/.gitignore old/earlier.jsonl
 [[ -z ${CUPEL_TEST_USER-} ]] || chown "$CUPEL_TEST_USER:$CUPEL_TEST_USER" empty
 echo mine | tee whole/notes.txt whole/logs/notes.txt >/dev/null
 for name in empty old whole; do

@@ -97,6 +97,43 @@ static void test_several_files(void **state)
     unload(&b);
 }
 
+/* What one pattern of --only marks of two files that share "same": 1 and 2 for the first file's
+ * jobs, 4 and 8 for the second's; negative: nothing matches. */
+static int marked(struct jobs_plan *const *plans, const char *glob)
+{
+    bool of_a[2], of_b[2];
+    struct cupel_error err;
+
+    if (jobs_select(plans, 2, &(struct jobs_choice){ONLY(glob)}, (bool *const[]){of_a, of_b},
+                    &err) < 0)
+        return -1;
+    return of_a[0] + 2 * of_a[1] + 4 * of_b[0] + 8 * of_b[1];
+}
+
+/* A name that several files have is called "suite.job" in their reports, or "file:job". */
+static void test_names_of_reports(void **state)
+{
+    static const char one[] = "cupel: 1\nname: one\njobs: {same: {run: x}, a: {run: x}}\n";
+    static const char two[] = "cupel: 1\nname: two\njobs: {same: {run: x}, b: {run: x}}\n";
+    struct loaded a = load_good(one), b = load_good(two), c = load_good(one);
+    bool of_a[2], of_b[2];
+
+    (void)state;
+    assert_int_equal(marked((struct jobs_plan *const[]){a.plan, b.plan}, "same"), 1 + 4);
+    assert_int_equal(marked((struct jobs_plan *const[]){a.plan, b.plan}, "one.same"), 1);
+    assert_int_equal(marked((struct jobs_plan *const[]){a.plan, b.plan}, "t*.s*"), 4);
+    assert_int_equal(marked((struct jobs_plan *const[]){a.plan, b.plan}, "one.a"), -1);
+    assert_int_equal(marked((struct jobs_plan *const[]){a.plan, b.plan}, "one*"), -1);
+    assert_int_equal(marked((struct jobs_plan *const[]){a.plan, c.plan}, "one.same"), -1);
+    assert_int_equal(marked((struct jobs_plan *const[]){a.plan, c.plan}, "*:same"), 1 + 4);
+    jobs_find_skipped((struct jobs_plan *const[]){a.plan, b.plan}, 2,
+                      &(struct jobs_choice){SKIP("two.*", "a")}, (bool *const[]){of_a, of_b});
+    assert_true(!of_a[0] && of_a[1] && of_b[0] && !of_b[1]);
+    unload(&a);
+    unload(&b);
+    unload(&c);
+}
+
 static void refuse(const struct jobs_choice *choice, const char *message, const char *hint)
 {
     struct loaded r = load_good(file);
@@ -181,6 +218,7 @@ int main(void)
         cmocka_unit_test(test_skipping),
         cmocka_unit_test(test_among),
         cmocka_unit_test(test_several_files),
+        cmocka_unit_test(test_names_of_reports),
         cmocka_unit_test(test_bridges_come_whole),
         cmocka_unit_test(test_nothing_matches),
         cmocka_unit_test(test_a_job_with_a_matrix_is_its_instances),

@@ -312,9 +312,15 @@ static void test_attempts(void **state)
     assert_int_equal(reports_jsonl_append(room->out, &a.result[2], &err), 0);
     a.result[2].verdict = REPORTS_FAILED; /* then it is no flaky one */
     assert_int_equal(reports_jsonl_append(room->out, &a.result[2], &err), 0);
-    assert_int_equal(read_lines(room, lines), 2);
+    a.result[2].verdict = REPORTS_PASSED; /* nor is one that had passed before */
+    a.result[2].repeated = true;
+    assert_int_equal(reports_jsonl_append(room->out, &a.result[2], &err), 0);
+    assert_int_equal(read_lines(room, lines), 3);
     assert_true(json_is_true(json_object_get(lines[0], "flaky")));
+    assert_null(json_object_get(lines[0], "repeated"));
     assert_null(json_object_get(lines[1], "flaky"));
+    assert_null(json_object_get(lines[2], "flaky"));
+    assert_true(json_is_true(json_object_get(lines[2], "repeated")));
     expect_number(lines[0], "attempts", 3);
     previous = json_object_get(lines[0], "previous_attempts");
     assert_int_equal(json_array_size(previous), 2);
@@ -334,7 +340,7 @@ static void test_attempts(void **state)
     expect_number(one, "signal", 11);
     expect_number(json_object_get(one, "usage"), "wall_seconds", 2);
     assert_null(json_object_get(one, "leaks"));
-    free_lines(lines, 2);
+    free_lines(lines, 3);
 }
 
 int main(void)

@@ -252,6 +252,31 @@ static void test_again(void **state)
     schedule_free(s);
 }
 
+/* What is repeated comes after all that is ready, and those that were repeated before it. */
+static void test_repeated_jobs_take_turns(void **state)
+{
+    struct schedule *s = schedule_new(4);
+
+    (void)state;
+    schedule_add_need(s, 3, 2, SCHEDULE_NEED_SUCCESS);
+    assert_true(schedule_is_needed(s, 2));
+    assert_false(schedule_is_needed(s, 3));
+    for (int i = 0; i < 3; i++) {
+        assert_next(s, 0);
+        schedule_repeat(s, 0);
+        assert_next(s, 1);
+        if (i == 0)
+            assert_next(s, 2);
+        schedule_repeat(s, 1);
+    }
+    schedule_ended(s, 2, SCHEDULE_PASSED, must_not_skip, NULL);
+    assert_next(s, 3);
+    assert_next(s, 0);
+    assert_next(s, 1);
+    assert_none(s);
+    schedule_free(s);
+}
+
 /* The run stops while a job waits for its next attempt: it is abandoned like one that never ran,
  * and does not start. */
 static void test_again_and_abandoned(void **state)
@@ -537,6 +562,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_repeated_jobs_take_turns),
         cmocka_unit_test(test_independent_jobs_in_file_order),
         cmocka_unit_test(test_lowest_number_first),
         cmocka_unit_test(test_diamond),

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli_changed: `cupel run --changed`: which jobs of some files are about what has changed. */
+#pragma once
+
+#include "jobs/jobs.h"
+
+/* Leaves of `among` (by plan and job) what reads something that is not as the commit `ref` has it:
+ * an input, a file that its standard input or an expected output comes from, its root, its job
+ * file; and what needs such a job. *ret_n: how many those are. 0, or the exit code after the error
+ * was printed. */
+int cli_changed_mark(const char *ref, struct jobs_plan *const *plans, size_t n, bool *const *among,
+                     size_t *ret_n);
