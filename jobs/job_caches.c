@@ -163,6 +163,11 @@ static void read_one(struct loader *l, struct draft *d, const struct node *n, si
         return;
     }
     refuse_both(l, n, "save", "policy");
+    if (c.cache.sharing == JOBS_CACHE_LOCKED && d->job.network == JOBS_NETWORK_BRIDGE)
+        problem_at(
+            l, n,
+            "'sharing: locked' is not for a job on a bridge: it would wait, and those on the "
+            "bridge start together");
     if (c.paths != NULL)
         take_paths(l, d, &c.cache, number, c.paths);
     *ret = c.cache;

@@ -251,7 +251,7 @@ static const struct choice choices_cache_save[] = {[JOBS_CACHE_SUCCESS] = {"succ
                                                    [JOBS_CACHE_NEVER] = {"never", true},
                                                    {0}};
 static const struct choice choices_cache_sharing[] = {
-    [JOBS_CACHE_PRIVATE] = {"private", true}, [JOBS_CACHE_LOCKED] = {"locked", false}, {0}};
+    [JOBS_CACHE_PRIVATE] = {"private", true}, [JOBS_CACHE_LOCKED] = {"locked", true}, {0}};
 /* GitLab's words for it: as those of `save` by their numbers */
 static const struct choice choices_cache_policy[] = {[JOBS_CACHE_SUCCESS] = {"pull-push", true},
                                                      [JOBS_CACHE_ALWAYS] = {"push", false},
@@ -304,9 +304,11 @@ TABLE(
      .set = key_set_choice,
      .offset = CACHE_FIELD(save)},
     {.name = "sharing",
-     .value = "private",
+     .value = "private or locked",
      .fallback = "`private`",
-     .help = "`private`: jobs with the same key run at the same time, each with its own copy",
+     .help = "`private`: jobs with the same key run at the same time, and the first to end is the "
+             "one that saves. `locked`: as long as nothing is saved, one of them runs, and the "
+             "others, of other runs too, wait for what it saves",
      .forms = FORM_ONE,
      .type = TYPE_CHOICE,
      .choices = choices_cache_sharing,

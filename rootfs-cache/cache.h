@@ -231,6 +231,13 @@ int cache_saved_open(struct cache *cache, const struct cache_saved_of *of, const
 /* Opens one that was open before, by its `layer`. */
 int cache_saved_again(struct cache *cache, const char *layer, struct cache_saved *ret,
                       struct cupel_error *err);
+/* Tells the layer that would be opened or saved. */
+int cache_saved_name(struct cache *cache, const struct cache_saved_of *of, const char *key,
+                     char ret_layer[CACHE_KEY_LEN + 1], struct cupel_error *err);
+/* Takes the turn of making it, which one has at a time; -EWOULDBLOCK: somebody else has it. In any
+ * case *turn, which is negative the first time, is for cache_saved_yield. */
+int cache_saved_turn(struct cache *cache, const char *layer, int *turn);
+void cache_saved_yield(int *turn);
 /* Returns an empty directory of the store, for who has none. */
 int cache_saved_empty(struct cache *cache, struct cupel_error *err);
 /* The layers that lie over one another at one of the paths, top first; however hostile. */

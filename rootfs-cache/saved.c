@@ -8,6 +8,7 @@
  * The record is written when the layer is there; without it, the layer is found by its whole key
  * alone, and gets one then.
  */
+#include "base/weaken.h"
 #include "rootfs-cache/confined/hash.h"
 #include "rootfs-cache/confined/merge_copy.h"
 #include "rootfs-cache/store/cache_root.h"
@@ -17,6 +18,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 /* Raised when layers are made in another way. */
@@ -55,8 +57,8 @@ static int domain_of(const struct cache *cache, const struct cache_saved_of *of,
     texts = xcalloc(n + 4, sizeof(*texts));
     count = xasprintf("%zu", n);
     texts[0] = SAVED_RECIPE;
-    texts[1] = root;
-    texts[2] = of->user;
+    texts[1] = weakened("cache-domain") ? "" : root;
+    texts[2] = weakened("cache-domain") ? "" : of->user;
     texts[3] = count;
     if (n > 0)
         memcpy(texts + 4, of->paths, n * sizeof(*texts));
@@ -67,6 +69,45 @@ static int layer_of(const struct cache *cache, const char *domain, const char *k
                     char ret[CACHE_KEY_LEN + 1])
 {
     return digest_layer(cache, (const char *[]){SAVED_RECIPE " layer", domain, key}, 3, ret);
+}
+
+int cache_saved_name(struct cache *cache, const struct cache_saved_of *of, const char *key,
+                     char ret_layer[CACHE_KEY_LEN + 1], struct cupel_error *err)
+{
+    char domain[CACHE_KEY_LEN + 1];
+    int r = domain_of(cache, of, domain);
+
+    if (r == 0)
+        r = layer_of(cache, domain, key, ret_layer);
+    return r < 0 ? store_error(cache, err, r, "name a layer") : 0;
+}
+
+/* ---- taking turns ---- */
+
+/* Not the layer's own lock, which is held while it is written and no longer. */
+int cache_saved_turn(struct cache *cache, const char *layer, int *turn)
+{
+    char name[CACHE_KEY_LEN + 1];
+    cleanup_free char *path = NULL;
+    int r =
+        *turn < 0 ? digest_layer(cache, (const char *[]){SAVED_RECIPE " turn", layer}, 2, name) : 0;
+
+    if (r < 0)
+        return r;
+    if (*turn < 0) {
+        path = xasprintf("locks/%s", name);
+        *turn = openat(cache->dir, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    }
+    return *turn < 0 || flock(*turn, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+}
+
+/* Said, not only closed: processes that were forked meanwhile have copies of the descriptor. */
+void cache_saved_yield(int *turn)
+{
+    if (*turn >= 0)
+        (void)flock(*turn, LOCK_UN);
+    base_closep(turn);
+    *turn = -EBADF;
 }
 
 /* ---- records ---- */

@@ -219,6 +219,16 @@ static int attempt_start(struct attempt *a, struct attempt_ahead *ahead, struct 
     return 0;
 }
 
+/* Notes which order it was that ended the start; it is still to be taken. */
+static void note_cancelled(struct attempt *a)
+{
+    struct slot_message m;
+    ssize_t n = recv(a->ctx->orders, &m, sizeof(m), MSG_DONTWAIT | MSG_PEEK);
+
+    a->facts->time_up = n == (ssize_t)sizeof(m) && m.order == ORDER_TIME_UP;
+    attempt_note_cause(a, CAUSE_CANCELLED, false);
+}
+
 static void start_and_watch(struct attempt *a, struct attempt_ahead *ahead)
 {
     struct limits_view v = attempt_limits(a);
@@ -227,7 +237,7 @@ static void start_and_watch(struct attempt *a, struct attempt_ahead *ahead)
     int r = attempt_start(a, ahead, &err);
 
     if (r == -ECANCELED)
-        attempt_note_cause(a, CAUSE_CANCELLED, false);
+        note_cancelled(a);
     if (r < 0) {
         attempt_fail(a, &err);
         attempt_check_losses(a);

@@ -9,8 +9,10 @@
 
 #include "base/weaken.h"
 #include "harness/attempt/attempt_end.h"
+#include "harness/attempt/launch.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 
 /* What is noted for the jobs that start from this one: a line for each input. */
@@ -21,6 +23,8 @@ struct caches {
     const struct run *run;
     const struct instance *instance;
     struct cache_saved *saved;     /* by cache of the job */
+    int *turns;                    /* by cache of the job: ours of saving it; or -EBADF */
+    struct strings notes;          /* of having waited for them */
     struct sandbox_cached *cached; /* by input: its descriptors are ours */
     struct cache_saved *taken;     /* by input, of what the job starts from */
     /* by input: which layer it is, or "" */
@@ -47,9 +51,13 @@ void caches_free(struct caches *c)
         base_closep(&c->cached[i].tree);
         cache_saved_close(&c->taken[i]);
     }
-    for (size_t i = 0; i < c->n_saved; i++)
+    for (size_t i = 0; i < c->n_saved; i++) {
         cache_saved_close(&c->saved[i]);
+        cache_saved_yield(&c->turns[i]);
+    }
+    strings_free(&c->notes);
     free(c->saved);
+    free(c->turns);
     free(c->cached);
     free(c->taken);
     free(c->layers);
@@ -69,13 +77,67 @@ static struct cache_saved_of whose(const struct caches *c, const struct jobs_cac
                                    .paths = (const char *const *)cache->paths};
 }
 
-/* ---- restoring ---- */
+/* ---- who may save ---- */
 
 /* Says whether it is the job's own, and not of one that it starts from. */
 static bool is_own(const struct jobs_job *job, const struct jobs_input *in)
 {
     return in->cache > 0 && in->depth == job->depth;
 }
+
+/* Says whether somebody else chose what a job or a service works on. */
+static bool has_untrusted_input(const struct jobs_job *job)
+{
+    bool is = job->stdin_file.path != NULL && job->stdin_file.untrusted;
+
+    for (size_t i = 0; i < job->n_inputs; i++)
+        is |= job->inputs[i].host.untrusted;
+    return is;
+}
+
+/* Says so of it, of what it starts from, and of its services, whose word it takes. */
+static bool stands_on_untrusted(const struct run *run, const struct instance *in)
+{
+    bool is = has_untrusted_input(in->job);
+
+    for (size_t i = 0; !is && i < jobs_services_count(in->job); i++)
+        is = has_untrusted_input(run->instances[in->services + i].job);
+    if (!is && in->from != INSTANCE_NONE) /* at most JOBS_FROM_DEPTH_MAX */
+        return stands_on_untrusted(run, &run->instances[in->from]);
+    return is;
+}
+
+/* Says whether somebody who is not trusted may have had a part in what the job wrote: they are not
+ * to choose what others find. What is on the same bridge is as close to it as a service. */
+static bool is_untrusted(const struct run *run, const struct instance *in)
+{
+    bool is = stands_on_untrusted(run, in);
+
+    for (size_t i = 0; !is && in->job->network == JOBS_NETWORK_BRIDGE && i < run->n_instances; i++)
+        is = run->instances[i].job->network == JOBS_NETWORK_BRIDGE &&
+             run->instances[i].bridge == in->bridge && stands_on_untrusted(run, &run->instances[i]);
+    return is && !weakened("cache-trust");
+}
+
+/* Says whether all paths are its own: not where one is what the job before has made of its own
+ * cache. */
+static bool is_whole(const struct jobs_job *job, size_t number)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < job->n_inputs; i++)
+        n += is_own(job, &job->inputs[i]) && job->inputs[i].cache == number + 1;
+    return n == job->caches[number].n_paths;
+}
+
+/* Says whether the job saves it where all goes well. */
+static bool may_be_saved(const struct caches *c, size_t number)
+{
+    return c->instance->job->caches[number].save != JOBS_CACHE_NEVER &&
+           is_whole(c->instance->job, number) && !is_untrusted(c->run, c->instance);
+}
+
+/* ---- restoring ---- */
 
 /* Opens a path of what is saved, or what stands for it where nothing is. */
 static int open_path(const struct caches *c, const struct jobs_input *in, int saved,
@@ -95,19 +157,103 @@ static int open_path(const struct caches *c, const struct jobs_input *in, int sa
                          : 0;
 }
 
-static int restore_own(struct caches *c, struct cupel_error *err)
+/* Looks for one of the job's caches; 1: there is none. */
+static int find_saved(struct caches *c, size_t number, struct cupel_error *err)
+{
+    const struct jobs_cache *cache = &c->instance->job->caches[number];
+    char user[32];
+    struct cache_saved_of of = whose(c, cache, user);
+
+    cache_saved_close(&c->saved[number]);
+    return cache_saved_open(c->run->cache, &of, cache->key, (const char *const *)cache->restore,
+                            &c->saved[number], err);
+}
+
+/* ---- taking turns ---- */
+
+#define TURN_LOOK_MS 50 /* nobody is told when a lock is free */
+
+struct wanted_turn {
+    size_t number; /* of the cache */
+    char layer[CACHE_KEY_LEN + 1];
+};
+
+static int turns_by_layer(const void *a, const void *b)
+{
+    return strcmp(((const struct wanted_turn *)a)->layer, ((const struct wanted_turn *)b)->layer);
+}
+
+/* Waits for it, unless an order comes, which is left where it is. */
+static int take_turn(struct caches *c, int orders, const struct wanted_turn *w,
+                     struct cupel_error *err)
+{
+    const char *key = c->instance->job->caches[w->number].key;
+    uint64_t since = clock_monotonic_ns();
+    struct pollfd order = {.fd = orders, .events = POLLIN};
+    char took[UNIT_TEXT_SIZE];
+    bool waited = false;
+    int r;
+
+    while ((r = cache_saved_turn(c->run->cache, w->layer, &c->turns[w->number])) == -EWOULDBLOCK) {
+        waited = true;
+        if (poll(&order, 1, TURN_LOOK_MS) > 0)
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, ECANCELED,
+                                   "cancelled while it waited for the cache '%s'", key);
+    }
+    if (r < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot wait for the cache '%s'", key);
+    if (waited)
+        strings_add(&c->notes,
+                    xasprintf("waited %s for the cache '%s', which another job was making",
+                              unit_format_duration(clock_monotonic_ns() - since, took), key));
+    return 0;
+}
+
+/* Waits until nobody else makes what this job lacks and is `locked`. All jobs take their turns in
+ * one order, or two that want the same two would wait for each other. Whoever will save keeps the
+ * turn until then. */
+static int take_turns(struct caches *c, int orders, struct cupel_error *err)
 {
     const struct jobs_job *job = c->instance->job;
-    char user[32];
+    struct wanted_turn wanted[JOBS_CACHES_MAX];
+    size_t n = 0;
     int r = 0;
 
-    for (size_t i = 0; r >= 0 && i < job->n_caches; i++) {
-        const struct jobs_cache *cache = &job->caches[i];
-        struct cache_saved_of of = whose(c, cache, user);
+    for (size_t i = 0; r == 0 && i < job->n_caches; i++) {
+        char user[32];
+        struct cache_saved_of of = whose(c, &job->caches[i], user);
 
-        r = cache_saved_open(c->run->cache, &of, cache->key, (const char *const *)cache->restore,
-                             &c->saved[i], err);
+        if (job->caches[i].sharing != JOBS_CACHE_LOCKED || c->saved[i].exact)
+            continue;
+        wanted[n].number = i;
+        r = cache_saved_name(c->run->cache, &of, job->caches[i].key, wanted[n++].layer, err);
     }
+    if (n > 0)
+        qsort(wanted, n, sizeof(*wanted), turns_by_layer);
+    for (size_t i = 0; r >= 0 && i < n; i++) {
+        size_t number = wanted[i].number;
+
+        r = take_turn(c, orders, &wanted[i], err);
+        if (r == 0)
+            r = find_saved(c, number, err);
+        if (c->saved[number].exact || !may_be_saved(c, number))
+            cache_saved_yield(&c->turns[number]);
+    }
+    return r < 0 ? r : 0;
+}
+
+/* ---- what is restored ---- */
+
+/* `orders`: whoever runs the job as such; -1: it saves nothing, and waits for nobody. */
+static int restore_own(struct caches *c, int orders, struct cupel_error *err)
+{
+    const struct jobs_job *job = c->instance->job;
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < job->n_caches; i++)
+        r = find_saved(c, i, err);
+    if (r >= 0 && orders >= 0)
+        r = take_turns(c, orders, err);
     for (size_t i = 0; r >= 0 && i < job->n_inputs; i++)
         if (is_own(job, &job->inputs[i])) {
             const struct cache_saved *saved = &c->saved[job->inputs[i].cache - 1];
@@ -224,13 +370,16 @@ static void caches_new(const struct run *run, const struct instance *instance, s
     *c = (struct caches){.run = run,
                          .instance = instance,
                          .saved = xcalloc(job->n_caches + 1, sizeof(*c->saved)),
+                         .turns = xcalloc(job->n_caches + 1, sizeof(*c->turns)),
                          .cached = xcalloc(job->n_inputs, sizeof(*c->cached)),
                          .taken = xcalloc(job->n_inputs, sizeof(*c->taken)),
                          .layers = xcalloc(job->n_inputs, sizeof(*c->layers)),
                          .n_saved = job->n_caches,
                          .n_cached = job->n_inputs};
-    for (size_t i = 0; i < c->n_saved; i++)
+    for (size_t i = 0; i < c->n_saved; i++) {
         c->saved[i] = (struct cache_saved)CACHE_SAVED_NONE;
+        c->turns[i] = -EBADF;
+    }
     for (size_t i = 0; i < c->n_cached; i++) {
         c->taken[i] = (struct cache_saved)CACHE_SAVED_NONE;
         c->cached[i].tree = -EBADF;
@@ -238,9 +387,11 @@ static void caches_new(const struct run *run, const struct instance *instance, s
     *ret = c;
 }
 
-int caches_restore(const struct run *run, const struct instance *instance,
-                   const struct sandbox_kept *kept, struct caches **ret, struct cupel_error *err)
+int caches_restore(const struct attempt_context *ctx, const struct instance *instance,
+                   const struct launch_session *session, struct caches **ret,
+                   struct cupel_error *err)
 {
+    const struct sandbox_kept *kept = session != NULL ? session->kept : NULL;
     const struct jobs_job *job = instance->job;
     bool own = false, taken = false;
     struct caches *c;
@@ -252,11 +403,11 @@ int caches_restore(const struct run *run, const struct instance *instance,
     }
     if (!own && !taken)
         return 0;
-    caches_new(run, instance, &c);
+    caches_new(ctx->run, instance, &c);
     if (kept != NULL)
         r = restore_noted(c, kept->caches != NULL ? kept->caches : "", true, err);
     else if (own)
-        r = restore_own(c, err);
+        r = restore_own(c, session == NULL ? ctx->orders : -1, err);
     if (r == 0 && kept == NULL && taken)
         r = restore_taken(c, err);
     if (r < 0)
@@ -267,51 +418,6 @@ int caches_restore(const struct run *run, const struct instance *instance,
 }
 
 /* ---- saving ---- */
-
-/* Says whether somebody else chose what a job or a service works on. */
-static bool has_untrusted_input(const struct jobs_job *job)
-{
-    bool is = job->stdin_file.path != NULL && job->stdin_file.untrusted;
-
-    for (size_t i = 0; i < job->n_inputs; i++)
-        is |= job->inputs[i].host.untrusted;
-    return is;
-}
-
-/* Says so of it, of what it starts from, and of its services, whose word it takes. */
-static bool stands_on_untrusted(const struct run *run, const struct instance *in)
-{
-    bool is = has_untrusted_input(in->job);
-
-    for (size_t i = 0; !is && i < jobs_services_count(in->job); i++)
-        is = has_untrusted_input(run->instances[in->services + i].job);
-    if (!is && in->from != INSTANCE_NONE) /* at most JOBS_FROM_DEPTH_MAX */
-        return stands_on_untrusted(run, &run->instances[in->from]);
-    return is;
-}
-
-/* Says whether somebody who is not trusted may have had a part in what the job wrote: they are not
- * to choose what others find. What is on the same bridge is as close to it as a service. */
-static bool is_untrusted(const struct run *run, const struct instance *in)
-{
-    bool is = stands_on_untrusted(run, in);
-
-    for (size_t i = 0; !is && in->job->network == JOBS_NETWORK_BRIDGE && i < run->n_instances; i++)
-        is = run->instances[i].job->network == JOBS_NETWORK_BRIDGE &&
-             run->instances[i].bridge == in->bridge && stands_on_untrusted(run, &run->instances[i]);
-    return is && !weakened("cache-trust");
-}
-
-/* Says whether all paths are its own: not where one is what the job before has made of its own
- * cache. */
-static bool is_whole(const struct jobs_job *job, size_t number)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < job->n_inputs; i++)
-        n += is_own(job, &job->inputs[i]) && job->inputs[i].cache == number + 1;
-    return n == job->caches[number].n_paths;
-}
 
 static bool is_to_be_saved(const struct jobs_cache *cache, enum reports_verdict verdict)
 {
@@ -390,8 +496,8 @@ static void caches_tell(const struct caches *c, struct attempt_result *result)
     }
 }
 
-void caches_save(const struct caches *c, struct attempt_context *ctx,
-                 const struct sandbox_job *sandbox, struct attempt_result *result)
+void caches_save(struct caches *c, struct attempt_context *ctx, const struct sandbox_job *sandbox,
+                 struct attempt_result *result)
 {
     const struct jobs_job *job = c->instance->job;
 
@@ -415,4 +521,8 @@ void caches_save(const struct caches *c, struct attempt_context *ctx,
         else
             result->caches[i].saved = r == 0; /* else somebody else was first */
     }
+    for (size_t i = 0; i < c->n_saved; i++)
+        cache_saved_yield(&c->turns[i]);
+    for (size_t i = 0; i < c->notes.n; i++)
+        strings_add(&result->notes, xstrdup(c->notes.items[i]));
 }

@@ -244,7 +244,7 @@ int launch_instance(struct attempt_context *ctx, const struct instance *instance
     if (r < 0)
         return r;
     cgroup_around_watch(ctx->around, *ret_cgroup);
-    r = caches_restore(ctx->run, instance, session != NULL ? session->kept : NULL, ret_caches, err);
+    r = caches_restore(ctx, instance, session, ret_caches, err);
     return r < 0 ? r
                  : start_sandbox(ctx, instance, session, hold, *ret_caches, *ret_cgroup,
                                  ret_sandbox, err);

@@ -156,13 +156,17 @@ static void run_job(struct supervisor *s, size_t instance)
 /* ---- to prepare ---- */
 
 /* Jobs of a bridge start together. What is copied for a job is not copied while another one runs,
- * which would pay for it; nor when an order may come that ends it. */
+ * which would pay for it; nor when an order may come that ends it. What waits for a cache would
+ * keep its slot, and then the cache, from others. */
 static bool can_be_prepared(const struct instance *in)
 {
     if (in->job->network == JOBS_NETWORK_BRIDGE)
         return false;
     for (size_t i = 0; i < in->job->n_inputs; i++)
         if (in->job->inputs[i].mode == JOBS_INPUT_COPY)
+            return false;
+    for (size_t i = 0; i < in->job->n_caches; i++)
+        if (in->job->caches[i].sharing == JOBS_CACHE_LOCKED)
             return false;
     return true;
 }

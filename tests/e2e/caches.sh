@@ -263,6 +263,29 @@ if has_fault_injection; then
     expect_log other '^poison$'
 fi
 
+it "what another user of a root, or a job of another root, has saved is nobody else's, not even by the beginning of its key"
+forget
+file poison <<'YAML'
+  theirs: {user: user, cache: {key: "p-${{ params.K }}", paths: [/c]}, run: "echo poison >/c/theirs"}
+  other: {rootfs: other, cache: {key: "p-${{ params.K }}", paths: [/c]}, run: "echo poison >/c/other"}
+YAML
+file ours <<'YAML'
+  ours: {cache: {key: "p-${{ params.K }}", paths: [/c], restore: [p-], save: never}, run: ls /c}
+YAML
+cupel_run poison.yaml
+expect_exit 0
+expect_equal "$(saved)" 2
+cupel_run ours.yaml
+expect_result ours '.caches[0].hit == "miss"'
+cupel_run ours.yaml --set K=two
+expect_result ours '.caches[0].hit == "miss"'
+if has_fault_injection; then
+    forget
+    CUPEL_WEAKEN=cache-domain cupel_run poison.yaml
+    CUPEL_WEAKEN=cache-domain cupel_run ours.yaml
+    expect_log ours '^(theirs|other)$'
+fi
+
 it "whatever a job leaves in a cached directory harms neither the host nor a later job"
 forget
 echo host >host-file
@@ -366,7 +389,93 @@ run_cupel cache remove "$name"
 expect_exit 0
 expect_equal "$(saved) $(find "$store"/layers/*/fs/0 2>/dev/null | wc -l)" '0 0'
 
+file locked <<'YAML'
+  make:
+    cache: [{key: "l-${{ params.K }}", paths: [/c], sharing: "${{ params.R }}"}, {key: other, paths: [/d], save: never, sharing: locked}]
+    inputs: [{from: gate, to: /gate, mode: ro}]
+    run: |
+      echo here
+      while [ -z "$(ls /c)" ] && ! grep -q . /gate; do sleep 0.02; done
+      if grep -q fail /gate; then exit 1; fi
+      touch /c/made
+YAML
+# has_turn PID: whether a process below it has a lock of the store open, and so has a cache or waits for it.
+has_turn() {
+    local slot
+    for slot in $(pgrep -P "$1"); do
+        [[ -z $(find "/proc/$slot/fd" -lname "$store/locks/*" 2>/dev/null) ]] || return 0
+    done
+    return 1
+}
+# locked_run NAME [OPTION...]: starts it behind; its process is $started.
+locked_run() {
+    "${as_who[@]}" "$CUPEL" run --out "$T/out-$1" locked.yaml "${@:2}" >"$1.out" 2>&1 &
+    started=$!
+}
+caches_of() { jq -c 'select(.id == "make") | [.verdict, .caches[0].hit, .caches[0].saved]' "$T/out-$1/results.jsonl"; }
+
+it "of jobs with one key that is locked, in two runs, the second waits, and finds what the first has saved"
+forget
+: >gate
+locked_run first --set R=locked
+first=$started
+expect wait_until 30 has_turn "$first"
+locked_run second --set R=locked
+second=$started
+expect wait_until 30 has_turn "$second"
+echo open >gate
+wait "$first" && one=0 || one=$?
+wait "$second" && two=0 || two=$?
+expect_equal "$one $two" '0 0'
+expect_equal "$(caches_of first) $(caches_of second)" '["passed","miss",true] ["passed","exact",null]'
+expect grep -q "waited .* for the cache 'l-one', which another job was making" second.out
+
+it "one that is private waits for nobody, and of those that wait, the next one makes it where the first has failed"
+forget
+: >gate
+locked_run first --set R=private
+first=$started
+expect wait_until 30 grep -qs here "$T/out-first/logs/make.stdout"
+sed 's/while.*/true/' locked.yaml >at-once.yaml
+cupel_run at-once.yaml --set R=private
+expect_exit 0
+expect_result make '.caches[0] == {"key": "l-one", "hit": "miss", "saved": true} and .notes == null'
+echo open >gate
+wait "$first" && one=0 || one=$?
+expect_equal "$one $(caches_of first)" '0 ["passed","miss",null]'
+forget
+: >gate
+locked_run first --set R=locked
+first=$started
+expect wait_until 30 has_turn "$first"
+locked_run second --set R=locked
+second=$started
+expect wait_until 30 has_turn "$second"
+echo fail >gate
+wait "$first" && one=0 || one=$?
+wait "$second" && two=0 || two=$?
+expect_equal "$one $two" '1 1'
+expect_equal "$(caches_of first) $(caches_of second)" '["failed","miss",null] ["failed","miss",null]'
+expect grep -q "waited .* for the cache 'l-one'" second.out
+
+it "who waits for a cache can be cancelled"
+: >gate
+locked_run first --set R=locked
+first=$started
+expect wait_until 30 has_turn "$first"
+locked_run second --set R=locked
+second=$started
+expect wait_until 30 has_turn "$second"
+kill -INT "$second"
+wait "$second" && two=0 || two=$?
+echo open >gate
+wait "$first" && one=0 || one=$?
+expect_equal "$one $two" '0 130'
+expect_equal "$(caches_of second)" '["cancelled",null,null]'
+expect_clean
+
 it "what is saved goes with the rest when the store is tidied up, the longest unused first"
+forget
 cupel_run use.yaml
 cupel_run use.yaml --set K=two
 find "$store/layers" -name pin -exec touch -d '2 days ago' {} +
@@ -415,14 +524,14 @@ file wrong <<'YAML'
   g: {cache: {key: k, paths: [../x]}, run: "true"}
   h: {cache: {key: "a\nb", paths: [/c]}, run: "true"}
   i: {cache: {key: k, paths: [/c], save: never, policy: pull}, run: "true"}
-  j: {cache: {key: k, paths: [/c], sharing: locked}, run: "true"}
+  j: {cache: {key: k, paths: [/c], sharing: locked}, network: {bridge: b}, run: "true"}
   l: {cache: {key: k, path: [/c]}, run: "true"}
 YAML
 run_cupel validate wrong.yaml
 expect_exit 2
 for said in "'cache' needs the key 'key'" "'cache' needs the key 'paths'" 'cannot be at /proc/x' 'cannot be at /run/secrets' 'cannot be at /work,' \
     "the cache at /c/d and the one at /c are in one another's way" "must not contain '..'" "'key' has a control character" \
-    "'save' and 'policy' exclude each other" "locked" "'path'"; do
+    "'save' and 'policy' exclude each other" "'sharing: locked' is not for a job on a bridge" "'path'"; do
     expect_stderr "$said"
 done
 
