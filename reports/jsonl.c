@@ -189,6 +189,7 @@ static void put_logs(json_t *object, const struct reports_result *result)
     logs = checked(json_object());
     put_text(logs, "stdout", result->stdout_log);
     put_text(logs, "stderr", result->stderr_log);
+    put_text(logs, "merged", result->merged_log);
     jsonl_put(object, "logs", logs);
 }
 

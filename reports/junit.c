@@ -229,6 +229,7 @@ static void write_properties(struct junit_writer *w, const struct reports_result
     write_leaks(w, result);
     property(w, "logs.", "stdout", result->stdout_log);
     property(w, "logs.", "stderr", result->stderr_log);
+    property(w, "logs.", "merged", result->merged_log);
     junit_end(w);
 }
 

@@ -206,14 +206,18 @@ static void look_for_log(struct losses *l, const char *path)
         look_for(l, path);
 }
 
-static void look_for_files(struct losses *l, const struct reports_result *result)
+static void look_for_logs(struct losses *l, const struct reports_result *result)
 {
     look_for_log(l, result->stdout_log);
     look_for_log(l, result->stderr_log);
-    for (size_t i = 0; i < result->n_previous; i++) {
-        look_for_log(l, result->previous[i]->stdout_log);
-        look_for_log(l, result->previous[i]->stderr_log);
-    }
+    look_for_log(l, result->merged_log);
+}
+
+static void look_for_files(struct losses *l, const struct reports_result *result)
+{
+    look_for_logs(l, result);
+    for (size_t i = 0; i < result->n_previous; i++)
+        look_for_logs(l, result->previous[i]);
     for (const char **a = result->artifacts; a != NULL && *a != NULL; a++)
         look_for(l, *a);
 }
@@ -329,35 +333,37 @@ void reports_file_name(const char *id, char *buf, size_t size)
         (void)snprintf(buf, size, "%%");
 }
 
-static const char *const log_suffixes[2] = {".stdout", ".stderr"};
+static const char *const log_suffixes[REPORTS_LOG_COUNT] = {".stdout", ".stderr", ".log"};
 
 static int remove_earlier(int dir, const char *name)
 {
     return weakened("out-links") ? 0 : file_remove_tree_at(dir, name);
 }
 
-int reports_out_open_logs(struct reports_out *out, const char *id, int *ret_stdout, int *ret_stderr,
-                          struct cupel_error *err)
+int reports_out_open_logs(struct reports_out *out, const char *id,
+                          int ret_fds[static REPORTS_LOG_COUNT], struct cupel_error *err)
 {
-    cleanup_close int fd_out = -EBADF;
-    cleanup_close int fd_err = -EBADF;
-    int *const fds[2] = {&fd_out, &fd_err};
+    int fds[REPORTS_LOG_COUNT], n = 0, r = 0;
     char base[REPORTS_FILE_NAME_SIZE], name[256];
-    int r;
 
     reports_file_name(id, base, sizeof(base));
-    for (int i = 0; i < 2; i++) {
-        (void)snprintf(name, sizeof(name), "%s%s", base, log_suffixes[i]);
-        *fds[i] = outdir_make_file(out->logsfd, name, O_WRONLY, &out->owner);
-        if (*fds[i] < 0)
-            return out_fail(out, "create a log file in logs/ of", *fds[i], err);
+    for (; n < REPORTS_LOG_COUNT && r == 0; n += r == 0) {
+        (void)snprintf(name, sizeof(name), "%s%s", base, log_suffixes[n]);
+        fds[n] = outdir_make_file(out->logsfd, name, O_WRONLY, &out->owner);
+        if (fds[n] < 0)
+            r = out_fail(out, "create a log file in logs/ of", fds[n], err);
     }
-    r = remove_earlier(out->artifactsfd, base);
-    if (r < 0)
-        return out_fail(out, "remove an earlier run's artifacts from", r, err);
-    *ret_stdout = steal_fd(&fd_out);
-    *ret_stderr = steal_fd(&fd_err);
-    return 0;
+    if (r == 0) {
+        r = remove_earlier(out->artifactsfd, base);
+        if (r < 0)
+            r = out_fail(out, "remove an earlier run's artifacts from", r, err);
+    }
+    for (int i = 0; i < n; i++)
+        if (r < 0)
+            (void)close(fds[i]);
+        else
+            ret_fds[i] = fds[i];
+    return r;
 }
 
 int reports_out_open_artifacts(struct reports_out *out, const char *id, int *ret_dir,

@@ -211,6 +211,7 @@ struct reports_result {
     size_t artifacts_left_out; /* how many more of them there are */
     const char *stdout_log;    /* path below the out directory, or NULL */
     const char *stderr_log;
+    const char *merged_log; /* of both; where there is one of the two */
 };
 
 /* ---- the out directory ---- */
@@ -247,10 +248,12 @@ int reports_out_give(const struct reports_out *out, int fd);
 #define REPORTS_FILE_NAME_SIZE                                                                     \
     240 /* for all that is named after an id: room for a suffix is left */
 void reports_file_name(const char *id, char *buf, size_t size);
-/* Creates logs/NAME.stdout and logs/NAME.stderr anew, whatever was there, and empties
+/* The logs of a job: of its streams, and of both as lines with their times. */
+enum reports_log { REPORTS_LOG_STDOUT, REPORTS_LOG_STDERR, REPORTS_LOG_MERGED, REPORTS_LOG_COUNT };
+/* Creates logs/NAME.stdout, NAME.stderr and NAME.log anew, whatever was there, and empties
  * artifacts/NAME of an earlier run. */
-int reports_out_open_logs(struct reports_out *out, const char *id, int *ret_stdout, int *ret_stderr,
-                          struct cupel_error *err);
+int reports_out_open_logs(struct reports_out *out, const char *id,
+                          int ret_fds[static REPORTS_LOG_COUNT], struct cupel_error *err);
 /* Makes artifacts/NAME, empty, whatever was there, and opens it. */
 int reports_out_open_artifacts(struct reports_out *out, const char *id, int *ret_dir,
                                struct cupel_error *err);

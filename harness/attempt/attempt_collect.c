@@ -214,11 +214,12 @@ static void finish_after(struct attempt *a, struct attempt_result *ret)
 {
     struct cupel_error err;
 
-    if (a->job->after == NULL || a->capture.redact == NULL)
+    if (a->job->after == NULL)
         return;
     if (capture_finish(&a->capture, &err) < 0 || capture_flush(&a->capture, &err) < 0)
         strings_add(&ret->notes, xasprintf("the output of `after` is incomplete: %s", err.message));
-    find_logs(a);
+    if (a->capture.redact != NULL)
+        find_logs(a);
 }
 
 void attempt_judge(struct attempt *a, struct attempt_result *ret)

@@ -16,7 +16,7 @@ void capture_init(struct capture *c, struct reports_out *out, const char *name, 
     *c = (struct capture){.out = out,
                           .name = name,
                           .pipe = {out_pipe, err_pipe},
-                          .log = {-EBADF, -EBADF},
+                          .log = {-EBADF, -EBADF, -EBADF},
                           .raw = {-EBADF, -EBADF},
                           .limit = limit};
 }
@@ -46,6 +46,28 @@ int capture_redact(struct capture *c, const struct redact *redact, const struct 
     return 0;
 }
 
+static int write_log(struct capture *c, enum reports_log log, const void *data, size_t n,
+                     struct cupel_error *err)
+{
+    int r = file_write_all(c->log[log], data, n);
+
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                                   "cannot write the log of job '%s' below %s", c->name,
+                                   reports_out_path(c->out))
+                 : 0;
+}
+
+/* Writes the lines that are complete now. */
+static int merge(struct capture *c, int which, const void *data, size_t n, struct cupel_error *err)
+{
+    cleanup_strbuf struct strbuf lines = {0};
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    merged_log_take(&c->merged, which, data, n, &now, c->limit, &lines);
+    return lines.len > 0 ? write_log(c, REPORTS_LOG_MERGED, lines.data, lines.len, err) : 0;
+}
+
 static int put(struct capture *c, int which, const void *data, size_t n, struct cupel_error *err)
 {
     int r = 0;
@@ -55,19 +77,15 @@ static int put(struct capture *c, int which, const void *data, size_t n, struct 
         return forward_check(c->forward, err);
     }
     if (c->log[0] < 0)
-        r = reports_out_open_logs(c->out, c->name, &c->log[0], &c->log[1], err);
+        r = reports_out_open_logs(c->out, c->name, c->log, err);
     if (r < 0)
         return r;
     if (c->ready != NULL)
         ready_remember(c->ready, data, n);
     if (c->pair != NULL && which == 0)
         pair_put(c->pair, data, n);
-    r = file_write_all(c->log[which], data, n);
-    if (r < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
-                               "cannot write the log of job '%s' below %s", c->name,
-                               reports_out_path(c->out));
-    return 0;
+    r = write_log(c, (enum reports_log)which, data, n, err);
+    return r < 0 ? r : merge(c, which, data, n, err);
 }
 
 static int keep(struct capture *c, int which, const void *data, size_t n, struct cupel_error *err)
@@ -96,6 +114,17 @@ void capture_mark(struct capture *c)
         redact_stream_mark(&c->stream[which]);
 }
 
+/* Writes what is left of lines that were not complete. */
+static int finish_merged(struct capture *c, struct cupel_error *err)
+{
+    cleanup_strbuf struct strbuf lines = {0};
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    merged_log_finish(&c->merged, &now, c->limit, &lines);
+    return lines.len > 0 ? write_log(c, REPORTS_LOG_MERGED, lines.data, lines.len, err) : 0;
+}
+
 int capture_finish(struct capture *c, struct cupel_error *err)
 {
     int r = 0;
@@ -107,7 +136,7 @@ int capture_finish(struct capture *c, struct cupel_error *err)
         if (shown.len > 0)
             r = put(c, which, shown.data, shown.len, err);
     }
-    return r;
+    return r < 0 ? r : finish_merged(c, err);
 }
 
 uint64_t capture_where(const struct capture *c, int which, uint64_t written)
@@ -179,8 +208,8 @@ int capture_flush(const struct capture *c, struct cupel_error *err)
 {
     int r = 0;
 
-    for (int which = 0; r == 0 && which < 2; which++)
-        r = c->log[which] < 0 ? 0 : file_flush(c->log[which]);
+    for (int i = 0; r == 0 && i < REPORTS_LOG_COUNT; i++)
+        r = c->log[i] < 0 ? 0 : file_flush(c->log[i]);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
                                    "the log of job '%s' below %s could not be written", c->name,
                                    reports_out_path(c->out))
@@ -199,9 +228,11 @@ bool capture_has(const struct capture *c, const char *text)
 
 void capture_close(struct capture *c)
 {
-    base_closep(&c->log[0]);
-    base_closep(&c->log[1]);
-    c->log[0] = c->log[1] = -EBADF;
+    for (int i = 0; i < REPORTS_LOG_COUNT; i++) {
+        base_closep(&c->log[i]);
+        c->log[i] = -EBADF;
+    }
+    merged_log_end(&c->merged);
     for (int which = 0; c->redact != NULL && which < 2; which++) {
         base_closep(&c->raw[which]);
         redact_stream_end(&c->stream[which]);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* capture: a job's output, from its two pipes into the log files, counted and bounded. */
+/* capture: a job's output, from its two pipes into the log files, counted and bounded. What is in
+ * both comes at one moment may change places in the merged log: the kernel keeps no order of two
+ * pipes. */
 #pragma once
 
 #include "base/redact.h"
 #include "harness/attempt/forward.h"
+#include "harness/attempt/merged_log.h"
 #include "harness/attempt/pair.h"
 #include "harness/attempt/ready.h"
 #include "reports/reports.h"
@@ -14,8 +17,9 @@ struct capture {
     struct ready *ready;     /* what listens to a service; or NULL */
     struct pair *pair;       /* where standard output goes besides the log; or NULL */
     const char *name;
-    int pipe[2]; /* borrowed: stdout, stderr */
-    int log[2];  /* opened at the first byte */
+    int pipe[2];                /* borrowed: stdout, stderr */
+    int log[REPORTS_LOG_COUNT]; /* opened at the first byte */
+    struct merged_log merged;   /* what the last of them gets */
     uint64_t written[2];
     uint64_t limit; /* both together */
     bool over;      /* more came than the limit allows; what is in the logs is kept */

@@ -266,6 +266,7 @@ struct reports_result *results_keep(const struct reports_result *r, const struct
     copy->near_limit = keep_text(arena, r->near_limit);
     copy->stdout_log = keep_text(arena, r->stdout_log);
     copy->stderr_log = keep_text(arena, r->stderr_log);
+    copy->merged_log = keep_text(arena, r->merged_log);
     copy->limits = keep_limits(arena, r, like);
     copy->cases = keep_cases(arena, r, copy->evidence);
     copy->leaks = keep_leaks(arena, r);
@@ -291,6 +292,7 @@ void results_name_logs(const struct instance *in, bool has_stdout, bool has_stde
     reports_file_name(in->log_name, name, sizeof(name));
     r->stdout_log = has_stdout ? arena_printf(arena, "%s/%s.stdout", dir, name) : NULL;
     r->stderr_log = has_stderr ? arena_printf(arena, "%s/%s.stderr", dir, name) : NULL;
+    r->merged_log = has_stdout || has_stderr ? arena_printf(arena, "%s/%s.log", dir, name) : NULL;
 }
 
 int results_keep_logs(const struct run *run, const struct instance *in, struct arena *arena,

@@ -101,7 +101,8 @@ static void keep_left(struct server *s, struct serve_work *w, const struct insta
                       const struct reports_result *r)
 {
     const char *const *artifact = (const char *const *)r->artifacts;
-    uint64_t bytes = bytes_below(s, r->stdout_log) + bytes_below(s, r->stderr_log);
+    uint64_t bytes = bytes_below(s, r->stdout_log) + bytes_below(s, r->stderr_log) +
+                     bytes_below(s, r->merged_log);
 
     for (; artifact != NULL && *artifact != NULL; artifact++)
         bytes += bytes_below(s, *artifact);

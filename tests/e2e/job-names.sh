@@ -36,7 +36,7 @@ expect_equal "$(cases | sort | uniq -d)" ''
 expect_equal "$(cases | wc -l)" 4
 expect_junit_valid
 expect_equal "$(find out/logs -name 'rootfs*' -printf '%f\n' | sort | tr '\n' ' ')" \
-    'rootfs+a%2Fgrade.yaml%3Aextra.stderr rootfs+a%2Fgrade.yaml%3Aextra.stdout rootfs+b%2Fgrade.yaml%3Aextra.stderr rootfs+b%2Fgrade.yaml%3Aextra.stdout '
+    'rootfs+a%2Fgrade.yaml%3Aextra.log rootfs+a%2Fgrade.yaml%3Aextra.stderr rootfs+a%2Fgrade.yaml%3Aextra.stdout rootfs+b%2Fgrade.yaml%3Aextra.log rootfs+b%2Fgrade.yaml%3Aextra.stderr rootfs+b%2Fgrade.yaml%3Aextra.stdout '
 
 it "suites that tell the files apart come before the name; one file twice is counted"
 sed 's/^cupel: 1/&\nname: first/' a/grade.yaml >a/first.yaml

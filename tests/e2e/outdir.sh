@@ -115,10 +115,10 @@ while read -r -a planted; do
     expect_equal "$(cd out && find results.jsonl junit.xml* .gitignore logs artifacts ! \( -type f -links 1 \) ! -type d)" ''
 done <<'TABLE'
 results.jsonl:link:/results.jsonl junit.xml:link:/junit.xml junit.xml.tmp:link:/plain .gitignore:link:/plain logs/bin.stdout:link:/bin.stdout logs/attempt-1:link:/attempt-1 artifacts/bin:link:/bin
-results.jsonl:dangling junit.xml:dangling junit.xml.tmp:dangling .gitignore:dangling logs/bin.stdout:dangling logs/bin.stderr:dangling artifacts/bin:dangling
+results.jsonl:dangling junit.xml:dangling junit.xml.tmp:dangling .gitignore:dangling logs/bin.stdout:dangling logs/bin.stderr:dangling logs/bin.log:dangling artifacts/bin:dangling
 results.jsonl:hardlink:results.jsonl junit.xml:hardlink:junit.xml junit.xml.tmp:hardlink:plain logs/bin.stdout:hardlink:bin.stdout logs/bin.stderr:hardlink:bin.stderr
 results.jsonl:fifo junit.xml:fifo junit.xml.tmp:fifo .gitignore:fifo logs/bin.stdout:fifo artifacts/bin:file
-logs/bin.stdout:directory logs/bin.stderr:directory artifacts/bin/work:link:/bin
+logs/bin.stdout:directory logs/bin.log:directory logs/bin.stderr:directory artifacts/bin/work:link:/bin
 TABLE
 
 it "a link on a relative way to it is not followed, one on a way from the root is"

@@ -62,16 +62,16 @@ static void make_job(struct guard_job *job, size_t i)
 static int write_logs(struct reports_out *out, const char *id, struct cupel_error *err)
 {
     char text[OUTPUT_SIZE];
-    int fds[2], r;
+    int fds[REPORTS_LOG_COUNT], r;
 
-    r = reports_out_open_logs(out, id, &fds[0], &fds[1], err);
+    r = reports_out_open_logs(out, id, fds, err);
     if (r < 0)
         return r;
     for (size_t i = 0; i < sizeof(text); i++)
         text[i] = i % 40 == 39 ? '\n' : (char)('a' + i % 26);
     r = file_write_all(fds[0], text, sizeof(text));
-    (void)close(fds[0]);
-    (void)close(fds[1]);
+    for (int i = 0; i < REPORTS_LOG_COUNT; i++)
+        (void)close(fds[i]);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, -r, "cannot write a log of %s", id)
                  : 0;
 }

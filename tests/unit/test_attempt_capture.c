@@ -86,6 +86,26 @@ static void assert_log(struct room *room, const char *name, const char *expected
     assert_memory_equal(data, expected, n);
 }
 
+/* Compares the merged log without its times, which have one length, and what follows a NUL. */
+static void assert_merged(struct room *room, const char *expected)
+{
+    const size_t time = strlen("2026-11-30T08:30:00.123Z ");
+    cleanup_strbuf struct strbuf lines = {0};
+    cleanup_free char *data = NULL;
+    size_t len;
+
+    assert_int_equal(
+        file_read_at(reports_out_dirfd(room->out), "logs/job.log", 1 << 24, &data, &len), 0);
+    for (char *line = data, *end; line < data + len; line = end + 1) {
+        end = memchr(line, '\n', len - (size_t)(line - data));
+        assert_non_null(end);
+        assert_true((size_t)(end - line) > time);
+        *end = '\0';
+        strbuf_addf(&lines, "%s\n", line + time);
+    }
+    assert_string_equal(lines.data, expected);
+}
+
 static void assert_no_log(struct room *room, const char *name)
 {
     assert_int_equal(faccessat(reports_out_dirfd(room->out), name, F_OK, AT_SYMLINK_NOFOLLOW), -1);
@@ -114,6 +134,9 @@ static void test_both_streams(void **state)
     assert_false(room->c.over);
     assert_log(room, "logs/job.stdout", "out\0\xff", 5);
     assert_log(room, "logs/job.stderr", "errmore", 7);
+    assert_log(room, "logs/job.log", "", 0);
+    assert_int_equal(capture_finish(&room->c, &room->err), 0);
+    assert_merged(room, "stdout out\nstderr errmore\n");
 }
 
 static void test_silence_leaves_no_logs(void **state)

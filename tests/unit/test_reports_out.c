@@ -182,7 +182,7 @@ static void test_links_are_not_followed(void **state)
 {
     struct room *room = *state;
     struct cupel_error err = {0};
-    int dirfd = reports_out_dirfd(room->out), a = -1, b = -1;
+    int dirfd = reports_out_dirfd(room->out), logs[REPORTS_LOG_COUNT];
     cleanup_free char *text = NULL;
 
     put_log(room, "victim", "precious", 8);
@@ -190,11 +190,12 @@ static void test_links_are_not_followed(void **state)
     assert_int_equal(symlinkat("victim", dirfd, "results.jsonl"), 0);
     assert_int_equal(symlinkat("../victim", dirfd, "logs/evil.stdout"), 0);
     assert_int_equal(linkat(dirfd, "victim", dirfd, "logs/evil.stderr", 0), 0);
-    assert_int_equal(reports_out_open_logs(room->out, "evil", &a, &b, &err), 0);
-    assert_int_equal(write(a, "out\n", 4), 4);
-    assert_int_equal(write(b, "err\n", 4), 4);
-    (void)close(a);
-    (void)close(b);
+    assert_int_equal(symlinkat("../victim", dirfd, "logs/evil.log"), 0);
+    assert_int_equal(reports_out_open_logs(room->out, "evil", logs, &err), 0);
+    for (int i = 0; i < REPORTS_LOG_COUNT; i++) {
+        assert_int_equal(write(logs[i], "out\n", 4), 4);
+        (void)close(logs[i]);
+    }
     reports_out_close(room->out);
     room->out = NULL;
     assert_int_equal(reports_out_open(room->path, &room->out, &err), 0);
@@ -209,21 +210,22 @@ static void test_logs(void **state)
     int dirfd = reports_out_dirfd(room->out);
 
     for (int round = 0; round < 2; round++) {
-        int a = -1, b = -1;
+        int logs[REPORTS_LOG_COUNT];
 
         assert_int_equal(mkdirat(dirfd, "artifacts", 0755) < 0 && errno != EEXIST, 0);
         assert_int_equal(mkdirat(dirfd, "artifacts/a%2Fb", 0755), 0);
         put_log(room, "artifacts/a%2Fb/lib.a", "x", 1);
-        assert_int_equal(reports_out_open_logs(room->out, "a/b", &a, &b, &err), 0);
+        assert_int_equal(reports_out_open_logs(room->out, "a/b", logs, &err), 0);
         assert_false(exists(room, "artifacts/a%2Fb"));
-        assert_int_equal(lseek(a, 0, SEEK_END), 0); /* an earlier run's text is gone */
-        assert_int_equal(write(a, "out\n", 4), 4);
-        assert_int_equal(write(b, "err\n", 4), 4);
-        assert_int_equal(fcntl(a, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-        (void)close(a);
-        (void)close(b);
+        for (int i = 0; i < REPORTS_LOG_COUNT; i++) {
+            assert_int_equal(lseek(logs[i], 0, SEEK_END), 0); /* an earlier run's text is gone */
+            assert_int_equal(write(logs[i], "out\n", 4), 4);
+            assert_int_equal(fcntl(logs[i], F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+            (void)close(logs[i]);
+        }
         assert_true(exists(room, "logs/a%2Fb.stdout"));
         assert_true(exists(room, "logs/a%2Fb.stderr"));
+        assert_true(exists(room, "logs/a%2Fb.log"));
     }
 }
 
