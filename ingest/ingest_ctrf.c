@@ -73,22 +73,23 @@ static void ctrf_test(struct ingest_cases *to, const json_t *test, uint64_t *bad
     (void)ingest_add(to, &c);
 }
 
-/* What the summary counts as failed, and no test says, has failed all the same. */
+/* What the summary counts as failed, and no test says, has failed all the same; also where the
+ * number is written as a text. */
 static void ctrf_summary(struct ingest_cases *to, const json_t *results, uint64_t bad)
 {
-    const json_t *summary = json_object_get(results, "summary");
-    json_int_t failed = json_integer_value(json_object_get(summary, "failed"));
+    const json_t *count = json_object_get(json_object_get(results, "summary"), "failed");
+    double failed =
+        json_is_string(count) ? strtod(json_string_value(count), NULL) : json_number_value(count);
     char message[120];
     const struct reports_test_case c = {.outcome = REPORTS_TEST_FAILED,
                                         .time_ns = REPORTS_TEST_NO_TIME,
                                         .name = "(the summary)",
                                         .message = message};
 
-    if (failed <= 0 || bad > 0)
+    if (!(failed > 0) || bad > 0)
         return;
     (void)snprintf(message, sizeof(message),
-                   "the summary counts %lld tests that failed, and none of them is there",
-                   (long long)failed);
+                   "the summary counts %.15g tests that failed, and none of them is there", failed);
     (void)ingest_add(to, &c);
 }
 
@@ -101,7 +102,8 @@ void ingest_ctrf(struct ingest_source *from, struct ingest_cases *to)
     uint64_t bad = 0;
 
     if (document == NULL) {
-        ingest_broken(to, error.line > 0 ? (uint64_t)error.line : 0, "is no JSON: %s", error.text);
+        ingest_broken(to, error.line > 0 ? (uint64_t)error.line : 0, "is no JSON: %s",
+                      error.text[0] != '\0' ? error.text : "reading it takes too much memory");
         return;
     }
     if (!json_is_array(tests))

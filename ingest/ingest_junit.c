@@ -6,8 +6,9 @@
  *   skipped, disabled   it was not run; so too status="notrun" or "disabled" (GoogleTest, CTest)
  *   flakyFailure, flakyError, and no failure    it passed at a later attempt (Surefire, nextest)
  *
- * A suite that counts failures of its own, and has no case that failed, counts as one that did:
- * what a tool knows to be wrong must not look as if it had passed. */
+ * A suite that counts failures of its own, and has no case that failed, counts as one that did; so
+ * does a failure or error that stands in a suite and in no case: what a tool knows to be wrong must
+ * not look as if it had passed. */
 #include "ingest/libxml_sax.h"
 #include "ingest/readers.h"
 
@@ -28,6 +29,7 @@ struct junit_reading {
     size_t n_suites; /* open now; those beyond the ones kept have no names */
     bool has_root;
     bool in_case, in_outcome; /* in a case; in one of its failures, whose text is taken */
+    bool of_suite;            /* the case is a failure that no case has, of the suite itself */
     struct reports_test_case c;
     char group[REPORTS_TEST_NAME_MAX + 1], name[REPORTS_TEST_NAME_MAX + 1],
         file[REPORTS_TEST_NAME_MAX + 1], message[REPORTS_TEST_MESSAGE_MAX + 1];
@@ -78,6 +80,18 @@ static uint64_t number_attribute(const struct sax_attributes *attributes, const 
     return text[strspn(text, "0123456789")] == '\0' ? strtoull(text, NULL, 10) : 0;
 }
 
+/* Counts as tools write them (" 1", "+1", "1e3"): whatever is more than none is not to be missed.
+ */
+static uint64_t count_attribute(const struct sax_attributes *attributes, const char *name)
+{
+    char text[40];
+    double n;
+
+    copy_attribute(attributes, name, text, sizeof(text));
+    n = strtod(text, NULL); /* LC_NUMERIC is never set */
+    return !(n > 0) ? 0 : n < 1 ? 1 : n < 1e15 ? (uint64_t)n : (uint64_t)1e15;
+}
+
 /* ---- suites ---- */
 
 static struct junit_suite *inner_suite(struct junit_reading *j)
@@ -95,7 +109,7 @@ static void start_suite(struct junit_reading *j, const struct sax_attributes *at
         return;
     copy_attribute(attributes, "name", s->name, sizeof(s->name));
     copy_attribute(attributes, "file", s->file, sizeof(s->file));
-    s->bad_said = number_attribute(attributes, "failures") + number_attribute(attributes, "errors");
+    s->bad_said = count_attribute(attributes, "failures") + count_attribute(attributes, "errors");
     s->bad_found = 0;
 }
 
@@ -197,6 +211,20 @@ static void start_outcome(struct junit_reading *j, const struct junit_word *word
         copy_attribute(attributes, "message", j->message, sizeof(j->message));
 }
 
+/* What stands in a suite and in no case, a set-up that failed for one, is a case of its own. */
+static void start_suite_outcome(struct junit_reading *j, const struct junit_word *word,
+                                const struct sax_attributes *attributes)
+{
+    static const char name[] = "(the suite)";
+
+    memcpy(j->name, name, sizeof(name));
+    j->group[0] = j->file[0] = j->message[0] = '\0';
+    j->details.len = 0;
+    j->c = (struct reports_test_case){.time_ns = REPORTS_TEST_NO_TIME};
+    j->in_case = j->of_suite = true;
+    start_outcome(j, word, attributes);
+}
+
 /* Takes the first line of a failure as its message where no attribute has one. */
 static void take_message(struct junit_reading *j)
 {
@@ -227,7 +255,7 @@ static void end_case(struct junit_reading *j)
     j->c.details = j->details.len > 0 ? j->details.data : "";
     (void)ingest_add(j->to, &j->c);
     count_bad(j, bad);
-    j->in_case = false;
+    j->in_case = j->of_suite = false;
 }
 
 /* ---- the document ---- */
@@ -236,7 +264,7 @@ static void on_element(void *data, const char *element, const struct sax_attribu
 {
     struct junit_reading *j = data;
     bool suite = str_eq(element, "testsuite") || str_eq(element, "testsuites");
-    const struct junit_word *word = j->in_case ? find_word(element) : NULL;
+    const struct junit_word *word = find_word(element);
 
     if (!j->has_root && !suite) {
         ingest_broken(j->to, 0, "is no JUnit file: it begins with <%.60s>", element);
@@ -249,8 +277,10 @@ static void on_element(void *data, const char *element, const struct sax_attribu
         start_suite(j, attributes);
     else if (str_eq(element, "testcase"))
         start_case(j, attributes);
-    else if (word != NULL)
+    else if (word != NULL && j->in_case)
         start_outcome(j, word, attributes);
+    else if (word != NULL && badness(word->outcome) > badness(REPORTS_TEST_SKIPPED))
+        start_suite_outcome(j, word, attributes);
 }
 
 static void on_element_end(void *data, const char *element)
@@ -261,6 +291,8 @@ static void on_element_end(void *data, const char *element)
         end_case(j);
     else if (str_eq(element, "testsuite") || str_eq(element, "testsuites"))
         end_suite(j);
+    else if (find_word(element) != NULL && j->of_suite)
+        end_case(j);
     else if (find_word(element) != NULL)
         j->in_outcome = false;
 }

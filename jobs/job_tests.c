@@ -4,7 +4,6 @@
 #include "jobs/load.h"
 
 #include <ctype.h>
-#include <regex.h>
 #include <string.h>
 
 /* A glob in the job, absolute or relative to its workdir, without "." and empty components. */
@@ -123,20 +122,10 @@ static const char *pattern_translate(struct arena *arena, const char *text, size
 const char *coverage_pattern(struct arena *arena, const char *text, size_t n, const char **ret_why)
 {
     const char *pattern = pattern_translate(arena, text, n, ret_why);
-    char words[200];
-    regex_t compiled;
-    int r;
 
-    if (pattern == NULL)
-        return NULL;
-    r = regcomp(&compiled, pattern, REG_EXTENDED);
-    if (r != 0) {
-        (void)regerror(r, &compiled, words, sizeof(words));
-        *ret_why = arena_printf(arena, "it is no regular expression: %s", words);
-        return NULL;
-    }
-    regfree(&compiled);
-    return pattern;
+    if (pattern != NULL)
+        *ret_why = pattern_refused(arena, pattern);
+    return pattern != NULL && *ret_why == NULL ? pattern : NULL;
 }
 
 void key_set_coverage(struct loader *l, const struct key *k, const struct node *value, void *object)

@@ -418,7 +418,7 @@ enum jobs_ready {
 };
 #define JOBS_SERVICES_MAX 16
 #define JOBS_READY_PATH_MAX 1024
-#define JOBS_READY_PATTERN_MAX 1024
+#define JOBS_PATTERN_MAX 1024
 /* What runs beside a job, in its network: started before it, and ended with it. */
 struct jobs_service {
     const char *name;

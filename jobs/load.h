@@ -246,6 +246,8 @@ bool value_argv(struct loader *l, const struct node *n, const char *name, size_t
 /* The pattern of `coverage`, as GitLab has it or not, in POSIX's words; NULL: it has none, and
  * *ret_why says why. job_tests.c */
 const char *coverage_pattern(struct arena *arena, const char *text, size_t n, const char **ret_why);
+/* Why a regular expression is not one that regcomp(3) may be given, or takes; NULL: it is. */
+const char *pattern_refused(struct arena *arena, const char *pattern);
 bool name_is_valid(const char *name);
 /* a job's may have nearly anything in it: job_name.c */
 void job_name_check(struct loader *l, const struct node *name);

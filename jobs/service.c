@@ -4,7 +4,6 @@
 #include "jobs/load.h"
 
 #include <ctype.h>
-#include <regex.h>
 #include <strings.h>
 
 struct service_draft {
@@ -153,24 +152,16 @@ void key_set_ready_log(struct loader *l, const struct key *k, const struct node 
                        void *object)
 {
     struct jobs_service *s = object;
-    char why[128];
-    regex_t compiled;
-    int r;
+    const char *why;
 
     if (!value_is_text(l, value, k->name, k->value))
         return;
-    if (value->n > JOBS_READY_PATTERN_MAX || has_back_reference(value->text)) {
-        problem_at(l, value, "'%s' is at most %d bytes long and refers to no group", k->name,
-                   JOBS_READY_PATTERN_MAX);
+    why = has_back_reference(value->text) ? "it refers to a group, which may take any time"
+                                          : pattern_refused(l->plan->arena, value->text);
+    if (why != NULL) {
+        problem_at(l, value, "'%s': %s", k->name, why);
         return;
     }
-    r = regcomp(&compiled, value->text, REG_EXTENDED | REG_NOSUB);
-    if (r != 0) {
-        (void)regerror(r, &compiled, why, sizeof(why));
-        problem_at(l, value, "'%s' is no extended regular expression: %s", k->name, why);
-        return;
-    }
-    regfree(&compiled);
     s->pattern = arena_strdup(l->plan->arena, value->text);
     s->ready = JOBS_READY_LOG;
 }

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define DEPTH_MAX 32
+#define DEPTH_MAX TEST_FILES_DEPTH_MAX
 #define FIND_NS (10 * NSEC_PER_SEC)
 
 /* A directory on the way. */
@@ -40,17 +40,31 @@ static void find_leave(struct finder *f)
     artifact_states_free(&l->states);
 }
 
-/* Goes into a directory; what cannot be opened, or lies too deep, has nothing that matches. */
-static void find_enter(struct finder *f, int fd, struct artifact_states states)
+/* Goes into a directory of the job's; -ELOOP: it lies too deep, and something in it may match. */
+static int find_enter(struct finder *f, int fd, struct artifact_states states)
 {
-    DIR *dir = f->depth < DEPTH_MAX && !artifact_is_kernels(fd) ? fdopendir(fd) : NULL;
+    bool is_kernels = artifact_is_kernels(fd), too_deep = !is_kernels && f->depth == DEPTH_MAX;
+    DIR *dir = is_kernels || too_deep ? NULL : fdopendir(fd);
 
     if (dir == NULL) {
         (void)close(fd);
         artifact_states_free(&states);
-        return;
+        return too_deep ? -ELOOP : 0;
     }
     f->levels[f->depth++] = (struct find_level){dir, states, f->path.len};
+    return 0;
+}
+
+/* What is no directory any more has nothing that matches; nor has what the harness may not open,
+ * which is not the job's. */
+static int find_open(struct finder *f, int dirfd, const char *name, struct artifact_states states)
+{
+    int fd = file_open_beneath(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+
+    if (fd >= 0)
+        return find_enter(f, fd, states);
+    artifact_states_free(&states);
+    return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM ? fd : 0;
 }
 
 static void set_path(struct finder *f, const char *name)
@@ -65,7 +79,6 @@ static int find_look(struct finder *f, const struct dirent *e)
     unsigned char type = e->d_type;
     struct artifact_states states;
     struct stat st;
-    int fd;
 
     if (type == DT_UNKNOWN && fstatat(dirfd(l->dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
         type = (unsigned char)IFTODT(st.st_mode);
@@ -73,12 +86,7 @@ static int find_look(struct finder *f, const struct dirent *e)
         if (!artifact_patterns_enter(f->patterns, &l->states, e->d_name, &states))
             return 0;
         set_path(f, e->d_name);
-        fd = file_open_beneath(dirfd(l->dir), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-        if (fd >= 0)
-            find_enter(f, fd, states);
-        else
-            artifact_states_free(&states);
-        return 0;
+        return find_open(f, dirfd(l->dir), e->d_name, states);
     }
     if (type != DT_REG || !artifact_patterns_match(f->patterns, &l->states, e->d_name))
         return 0;
@@ -124,7 +132,7 @@ int test_files_find(int root, const char *const *patterns, struct strings *ret_p
         return -errno;
     f.patterns = artifact_patterns_new(patterns);
     artifact_patterns_begin(f.patterns, &states);
-    find_enter(&f, fd, states);
+    (void)find_enter(&f, fd, states);
     r = find_walk(&f);
     *ret_unmatched = NULL;
     for (size_t i = 0; *ret_unmatched == NULL && patterns[i] != NULL; i++)

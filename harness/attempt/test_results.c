@@ -212,6 +212,9 @@ static void read_format(struct test_reading *t)
 
     if (r == -E2BIG)
         tests_problem(t, "more than %d files match", TEST_FILES_MAX);
+    else if (r == -ELOOP)
+        tests_problem(t, "directories where files may match are nested deeper than %d",
+                      TEST_FILES_DEPTH_MAX);
     else if (r < 0)
         tests_problem(t, "files cannot be looked for: %s", strerror(-r));
     else if (unmatched != NULL)

@@ -546,8 +546,9 @@ refused 'services: {db: {run: x, ready: {}}}' "'ready' is an empty map"
 refused 'services: {db: {run: x, ready: {tcp: 0}}}' "'tcp' must be between 1 and 65535"
 refused 'services: {db: {run: x, ready: {tcp: 1, log: x}}}' "'tcp' and 'log'"
 refused 'services: {db: {run: x, ready: {exec: x}}}' "'exec'"
-refused 'services: {db: {run: x, ready: {log: "("}}}' 'no extended regular expression'
-refused 'services: {db: {run: x, ready: {log: (a)\1}}}' 'refers to no group'
+refused 'services: {db: {run: x, ready: {log: "("}}}' 'no regular expression'
+refused 'services: {db: {run: x, ready: {log: (a)\1}}}' 'refers to a group'
+refused 'services: {db: {run: x, ready: {log: "((a{1,255}){1,255}){1,255}"}}}' 'too much for a regular expression'
 refused 'services: {db: {run: x, ready: {http: /}}}' "takes the port as well"
 refused 'services: {db: {run: x, ready: {http: "a b", port: 1}}}' 'the path of a URL'
 refused 'services: {db: {run: x, ready: {tcp: 1, port: 2}}}' "'port' goes with 'http'"

@@ -39,6 +39,8 @@ XML
 cat >in/counted.xml <<'XML'
 <testsuite name="S" tests="1" failures="1"><testcase name="a" classname="S"/></testsuite>
 XML
+printf '<testsuite name="S" errors=" +1e0 "><testcase name="a"/></testsuite>' >in/counted-oddly.xml
+printf '<testsuite name="S"><testcase name="a"/><error message="set-up">no database</error></testsuite>' >in/suite-error.xml
 printf '<testsuite><testcase name="a"/>' >in/truncated.xml
 printf '<html><body/></html>' >in/html.xml
 printf '<testsuites/>' >in/no-cases.xml
@@ -99,6 +101,8 @@ cat >in/ctrf.json <<'JSON'
    {"name": "e", "status": "passed"}]}}
 JSON
 printf '{"results": {"summary": {"failed": 2}, "tests": [{"name": "a", "status": "passed"}]}}' >in/ctrf-counted.json
+printf '{"results": {"summary": {"failed": "2"}, "tests": [{"name": "a", "status": "passed"}]}}' >in/ctrf-text.json
+printf '{"results": {"summary": {"failed": 1e300}, "tests": [{"name": "a", "status": "passed"}]}}' >in/ctrf-real.json
 printf '{"results": {"tests": [' >in/ctrf-cut.json
 printf '<!DOCTYPE coverage SYSTEM "http://cobertura.sourceforge.net/xml/coverage-04.dtd" [<!ENTITY a "b">]><coverage line-rate="0.8125" version="1"><packages/></coverage>' >in/cobertura.xml
 printf '[1]' >in/ctrf-list.json
@@ -120,6 +124,11 @@ jobs:
   missing: {junit: [in/good-jest.xml, "none/*.xml"]}
   optional: {junit: {paths: ["none/*.xml", in/empty.xml, in/truncated.xml], optional: true}}
   optional-fails: {junit: {paths: in/counted.xml, optional: true}}
+  counted-oddly: {junit: in/counted-oddly.xml}
+  suite-error: {junit: in/suite-error.xml}
+  ctrf-text: {ctrf: in/ctrf-text.json}
+  ctrf-real: {ctrf: in/ctrf-real.json}
+  too-deep: {run: "mkdir t; cp in/skipped.tap t; d=t/$(printf 'd/%.0s' $(seq 70)); mkdir -p $d; cp in/12.tap $d", tap: "t/**/*.tap"}
   truncated: {junit: in/truncated.xml}
   html: {junit: in/html.xml}
   no-cases: {junit: in/no-cases.xml}
@@ -194,7 +203,18 @@ it "what a job that failed has reported stands beside its verdict"
 expect_verdict exits failed
 expect_result exits '.exit == 3 and (.evidence | test("exit code 3")) and .tests.failed == 1'
 
+it "what is said to have failed, and is no case, is one"
+expect_verdict counted-oddly failed
+expect_result counted-oddly '.tests.cases[1] | .name == "(the suite)" and .class == "S"'
+expect_verdict suite-error failed
+expect_result suite-error '.tests.error == 1 and (.tests.cases[1] | .name == "(the suite)" and .class == "S" and .message == "set-up" and .details == "no database")'
+expect_verdict ctrf-text failed
+expect_result ctrf-text '.evidence | test("the summary counts 2 tests that failed")'
+expect_verdict ctrf-real failed
+
 it "a missing, empty or broken file fails the job, and says why"
+expect_verdict too-deep failed
+expect_result too-deep '.evidence | test("directories where files may match are nested deeper than 64")'
 expect_verdict missing failed
 expect_result missing '.evidence == "junit: no file matches /work/none/*.xml" and .tests.passed == 1'
 for case in 'truncated:no well-formed XML' 'html:begins with <html>' 'no-cases:has no test case' 'empty:no well-formed XML' \
@@ -300,6 +320,10 @@ jobs:
   e: {run: "true", coverage: '(\d+'}
   f: {run: "true", coverage: {}}
 YAML
+# what regcomp(3) writes out, or calls itself for, until there is no memory or stack left
+printf '  %s: {run: "true", coverage: "%s"}\n' nested "$(printf '(%.0s' {1..400})a$(printf ')%.0s' {1..400})" repeated '((a{1,255}){1,255}){1,255}' \
+    doubled "$(printf '(%.0s' {1..30})a$(printf ')+%.0s' {1..30})" long "$(printf 'a%.0s' {1..1025})" deep "$(printf '(%.0s' {1..33})a$(printf ')%.0s' {1..33})" \
+    fine "$(printf '(%.0s' {1..32})[[:alpha:]{}()]{0,1000}\\\\([^]()]+$(printf ')%.0s' {1..32})" >>wrong.yaml
 run_cupel validate wrong.yaml
 expect_exit 2
 expect_said "'junit' has no 'paths'"
@@ -307,6 +331,7 @@ expect_said "without '\.\.'"
 expect_said 'fail or report|fail, report'
 expect_said 'never lazy'
 expect_said 'is no regular expression'
+expect_equal "$(grep -c "'coverage': it is too much for a regular expression" "$T/stderr")" 5
 expect_said "needs the key 'cobertura'"
 
 all_done
