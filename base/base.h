@@ -149,6 +149,8 @@ struct strset {
 };
 bool strset_add(struct strset *s, const char *text); /* false: it was there */
 bool strset_has(const struct strset *s, const char *text);
+/* Adds the text if need be, and returns how often it was counted before. */
+unsigned strset_count(struct strset *s, const char *text);
 void strset_free(struct strset *s);
 /* Closest of n names to `word` by edit distance, or NULL when none is near enough to suggest. */
 const char *str_nearest(const char *word, const char *const *names, size_t n);

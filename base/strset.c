@@ -8,6 +8,7 @@
 struct strset_slot {
     uint64_t hash;
     char *text; /* NULL: free */
+    unsigned counted;
 };
 
 /* FNV-1a. Who chooses texts that fall together makes their own run slow, and nothing else. */
@@ -46,18 +47,35 @@ static void strset_grow(struct strset *s)
     free(old.slots);
 }
 
-bool strset_add(struct strset *s, const char *text)
+/* Returns the text's place, which it has from now on. */
+static struct strset_slot *strset_take(struct strset *s, const char *text, bool *ret_is_new)
 {
     uint64_t hash = hash_of(text);
     struct strset_slot *slot;
 
     strset_grow(s);
     slot = strset_find(s, text, hash);
-    if (slot->text != NULL)
-        return false;
-    *slot = (struct strset_slot){hash, xstrdup(text)};
+    *ret_is_new = slot->text == NULL;
+    if (!*ret_is_new)
+        return slot;
+    *slot = (struct strset_slot){.hash = hash, .text = xstrdup(text)};
     s->n++;
-    return true;
+    return slot;
+}
+
+bool strset_add(struct strset *s, const char *text)
+{
+    bool is_new;
+
+    (void)strset_take(s, text, &is_new);
+    return is_new;
+}
+
+unsigned strset_count(struct strset *s, const char *text)
+{
+    bool is_new;
+
+    return strset_take(s, text, &is_new)->counted++;
 }
 
 bool strset_has(const struct strset *s, const char *text)

@@ -44,30 +44,10 @@ static void suite_free(struct suite *s)
     strset_free(&s->names);
 }
 
-static bool is_new(struct strset *taken, const char *name)
-{
-    cleanup_strbuf struct strbuf written = {0};
-
-    text_escape(&written, name, strlen(name), TEXT_TOKEN);
-    return strset_add(taken, written.data);
-}
-
-/* "name", "name (2)", …: GitLab and Jenkins show one test of those whose class and name read the
- * same, so what is compared is what will be read. */
-static char *take_name(struct strset *taken, const char *name)
-{
-    char *own = xstrdup(name);
-
-    for (unsigned k = 2; !is_new(taken, own); k++) {
-        free(own);
-        own = xasprintf("%s (%u)", name, k);
-    }
-    return own;
-}
-
 static void junit_add_entry(struct suite *s, const struct reports_case *c, const char *name)
 {
-    s->entries[s->n_entries++] = (struct junit_entry){.name = take_name(&s->names, name), .c = c};
+    s->entries[s->n_entries++] =
+        (struct junit_entry){.name = junit_new_name(&s->names, "", name), .c = c};
     s->tally[model_junit(s->result, c->verdict)]++;
 }
 
@@ -98,7 +78,7 @@ static void suite_init(struct suite *s, const struct reports_run *run,
 {
     cleanup_free char *class = xasprintf("%s.%s", run->name, result->id);
 
-    *s = (struct suite){.result = result, .class = take_name(classes, class)};
+    *s = (struct suite){.result = result, .class = junit_new_name(classes, "", class)};
     s->entries = xcalloc(result->n_cases + 1, sizeof(*s->entries));
     for (size_t i = 0; i < result->n_cases; i++)
         junit_add_entry(s, &result->cases[i],

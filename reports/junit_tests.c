@@ -48,24 +48,6 @@ void junit_tests_properties(struct junit_writer *w, const struct reports_result 
         put_property(w, "flaky", model_number(t->flaky, 1, number));
 }
 
-/* A name that no case of this class had: the later one gets " (2)", as the job's own do. */
-static char *new_name(struct strset *taken, const char *class, const char *name)
-{
-    char *own = xstrdup(*name != '\0' ? name : "(no name)");
-
-    for (unsigned k = 2;; k++) {
-        cleanup_strbuf struct strbuf key = {0};
-
-        text_escape(&key, class, strlen(class), TEXT_TOKEN);
-        strbuf_adds(&key, "\n");
-        text_escape(&key, own, strlen(own), TEXT_TOKEN);
-        if (strset_add(taken, key.data))
-            return own;
-        free(own);
-        own = xasprintf("%s (%u)", name, k);
-    }
-}
-
 static void put_test(struct junit_writer *w, const struct reports_test_case *c, const char *class,
                      struct strset *taken)
 {
@@ -75,7 +57,8 @@ static void put_test(struct junit_writer *w, const struct reports_test_case *c, 
         [REPORTS_TEST_SKIPPED] = "skipped"};
     cleanup_free char *whole =
         xasprintf("%s.reported%s%s", class, *c->group != '\0' ? "." : "", c->group);
-    cleanup_free char *name = new_name(taken, whole, c->name);
+    cleanup_free char *name =
+        junit_new_name(taken, whole, *c->name != '\0' ? c->name : "(no name)");
     char seconds[MODEL_NUMBER_SIZE];
     const char *element = elements[c->outcome];
 

@@ -150,3 +150,35 @@ void junit_log(struct junit_writer *w, const struct excerpt_source *source, size
                  (unsigned long long)e.left_out, source->path);
     junit_text(w, e.tail.data, e.tail.len);
 }
+
+/* ---- names ---- */
+
+/* What readers compare: the text as it will be read. */
+static char *key_of_name(const char *prefix, const char *name)
+{
+    struct strbuf key = {0};
+
+    text_escape(&key, prefix, strlen(prefix), TEXT_TOKEN);
+    strbuf_adds(&key, "\n");
+    text_escape(&key, name, strlen(name), TEXT_TOKEN);
+    return key.data;
+}
+
+/* Where a name was left is remembered, so that thousands of one name take no longer than others. */
+char *junit_new_name(struct strset *taken, const char *prefix, const char *name)
+{
+    cleanup_free char *first = key_of_name(prefix, name);
+    char *own = xstrdup(name);
+
+    if (strset_add(taken, first))
+        return own;
+    for (;;) {
+        cleanup_free char *key = NULL;
+
+        free(own);
+        own = xasprintf("%s (%u)", name, strset_count(taken, first) + 2);
+        key = key_of_name(prefix, own);
+        if (strset_add(taken, key))
+            return own;
+    }
+}

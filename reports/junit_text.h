@@ -32,3 +32,6 @@ void junit_text(struct junit_writer *w, const char *data, size_t n);
 /* Head and tail of a log, with a line between that says what is left out. */
 void junit_log(struct junit_writer *w, const struct excerpt_source *source, size_t head,
                size_t tail);
+/* Returns "name", or "name (2)" and so on: one that none of this prefix has had. GitLab and Jenkins
+ * show one test of those whose class and name read the same. */
+char *junit_new_name(struct strset *taken, const char *prefix, const char *name);

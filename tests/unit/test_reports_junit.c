@@ -2,6 +2,7 @@
 /* test_reports_junit: junit.xml for every outcome and every nasty byte, checked against the public
  * schemas by libxml2 and read back. Where the schemas are not at hand the schema checks are
  * skipped, aloud; everything else is still checked. */
+#include "reports/junit_text.h"
 #include "test_reports.h"
 #include <stdarg.h>
 #include <stddef.h>
@@ -375,6 +376,23 @@ static void test_steps(void **state)
     xmlFreeDoc(doc);
 }
 
+/* Thousands of one name, which would never end if each was looked for from the first on. */
+static void test_many_of_one_name(void **state)
+{
+    enum { N = 30000 };
+    _cleanup_(strset_free) struct strset taken = {0};
+    char expected[40];
+
+    (void)state;
+    free(junit_new_name(&taken, "c", "n (3)"));
+    for (unsigned i = 0; i < N; i++) {
+        cleanup_free char *name = junit_new_name(&taken, "c", "n");
+
+        (void)snprintf(expected, sizeof(expected), "n (%u)", i < 2 ? 2 : i + 2);
+        assert_string_equal(name, i == 0 ? "n" : expected);
+    }
+}
+
 /* Steps passed, the job did not: the report must not read as a pass. */
 static void test_the_job_itself_is_a_case(void **state)
 {
@@ -653,6 +671,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_leaks, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_leaks_in_the_evidence, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_steps, room_setup, room_teardown),
+        cmocka_unit_test(test_many_of_one_name),
         cmocka_unit_test_setup_teardown(test_the_job_itself_is_a_case, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_nasty_bytes, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_long_logs, room_setup, room_teardown),
