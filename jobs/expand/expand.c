@@ -77,18 +77,37 @@ static void add_job(struct expansion *x, struct node *job, const struct instance
 
 /* ---- instances ---- */
 
-static const char *make_id(struct expansion *x, const struct combination *c)
+static void add_words(struct strbuf *id, const struct expansion *x, const struct combination *c,
+                      bool be_short)
 {
-    cleanup_strbuf struct strbuf id = {0};
-
-    strbuf_adds(&id, x->job->key->text);
+    id->len = 0;
+    strbuf_adds(id, x->job->key->text);
     for (size_t i = 0; i < c->n_named; i++)
-        strbuf_addf(&id, "%s%s=%s", i > 0 ? "," : "/", c->key[i]->text, c->value[i]->word);
+        strbuf_addf(id, "%s%s=%s", i > 0 ? "," : "/", c->key[i]->text,
+                    be_short && c->value[i]->short_word != NULL ? c->value[i]->short_word
+                                                                : c->value[i]->word);
+}
+
+/* Where paths that others have made are too long for an id, they are cut, and not run. */
+static const char *make_id(struct expansion *x, const struct combination *c,
+                           const char **ret_refused)
+{
+    cleanup_strbuf struct strbuf id = {0}, whole = {0};
+
+    add_words(&whole, x, c, false);
+    if (whole.len <= ID_MAX)
+        return arena_strndup(x->l->tree, whole.data, whole.len);
+    add_words(&id, x, c, true);
     if (id.len > ID_MAX)
         problem_at(x->l, c->value[c->n - 1]->node,
                    "'%.80s...' is too long for the name of an instance: it has %zu bytes, and %d "
                    "are possible",
-                   id.data, id.len, ID_MAX);
+                   whole.data, whole.len, ID_MAX);
+    else if (*ret_refused == NULL)
+        *ret_refused = arena_printf(x->l->plan->arena,
+                                    "what was found is too long for the name of an instance: it "
+                                    "would have %zu bytes, and %d are possible",
+                                    whole.len, ID_MAX);
     return arena_strndup(x->l->tree, id.data, id.len);
 }
 
@@ -145,7 +164,7 @@ static void make_instance(struct expansion *x, const struct combination *c)
             of.refused = c->value[i]->refused;
     }
     *job = *x->job;
-    job->key = make_key(x, make_id(x, c), x->job->key->place);
+    job->key = make_key(x, make_id(x, c, &of.refused), x->job->key->place);
     job->first = x->rest;
     if (x->own_env == NULL || x->own_env->kind == NODE_MAP) {
         if (x->own_env != NULL)

@@ -14,11 +14,19 @@
 #include <sys/stat.h>
 
 #define PARTS_MAX 64
-#define DEPTH_MAX 64      /* below a "**" */
-#define LOOKS_MAX 1000000 /* entries of directories, below each that a pattern begins with */
+#define DEPTH_MAX 64          /* below a "**" */
+#define LOOKS_MAX 1000000     /* entries of directories, below each that a pattern begins with */
+#define TOP_MATCHES_MAX 10000 /* paths below each of these, and a tenth where all are too many */
 #define HASH_BYTES_MAX ((uint64_t)4 << 30)
 
 /* ---- paths that match ---- */
+
+/* What was found below one that the first part of a pattern has matched: some of the matches, which
+ * stand beside each other. */
+struct matching_top {
+    const char *path;
+    size_t first, n;
+};
 
 struct matching {
     const char *parts[PARTS_MAX];
@@ -29,7 +37,9 @@ struct matching {
     size_t n, room;
     /* what the first part of the pattern has matched: from there on, others may have filled it */
     const char *top;
-    bool top_refused;
+    bool top_refused, top_full;
+    struct matching_top *tops; /* the last one is `top` */
+    size_t n_tops, tops_room;
     size_t looks, looks_above; /* below `top`, and where it lies */
     int result;                /* -E2BIG: too many; or what could not be read */
 };
@@ -46,17 +56,74 @@ static const char *path_below(struct matching *m, const char *path, const char *
     return arena_printf(m->arena, "%s%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/", name);
 }
 
+/* Leaves of all that was found below one of them nothing but that it is refused. */
+static void refuse_top(struct matching *m, struct matching_top *top)
+{
+    cleanup_strbuf struct strbuf reason = {0};
+    size_t end = top->first + top->n;
+
+    text_add_line(&reason, top->path);
+    strbuf_addf(&reason, " has %zu paths or more that match, which are too many", top->n);
+    m->matches[top->first] = (struct expand_match){top->path, arena_strdup(m->arena, reason.data)};
+    memmove(&m->matches[top->first + 1], &m->matches[end], (m->n - end) * sizeof(*m->matches));
+    m->n -= top->n - 1;
+    for (struct matching_top *t = top + 1; t < m->tops + m->n_tops; t++)
+        t->first -= top->n - 1;
+    m->top_full |= m->top != NULL && top == &m->tops[m->n_tops - 1];
+    top->n = 1;
+}
+
+/* Makes room by refusing who has filled most of it; false: there are simply too many. */
+static bool make_room(struct matching *m)
+{
+    struct matching_top *most = NULL;
+
+    for (struct matching_top *t = m->tops; t < m->tops + m->n_tops; t++)
+        if (most == NULL || t->n > most->n)
+            most = t;
+    if (most == NULL || most->n < TOP_MATCHES_MAX / 10)
+        return false;
+    refuse_top(m, most);
+    return true;
+}
+
 static void add_match(struct matching *m, const char *path, const char *refused)
 {
-    if (m->n == EXPAND_MATCHES_MAX) {
+    struct matching_top *top = m->top != NULL ? &m->tops[m->n_tops - 1] : NULL;
+
+    if (top != NULL && top->n == TOP_MATCHES_MAX)
+        refuse_top(m, top);
+    else if (m->n == EXPAND_MATCHES_MAX && !make_room(m))
         m->result = -E2BIG;
+    if (m->top_full || m->result != 0)
         return;
-    }
     if (m->n == m->room) {
         m->room = m->room != 0 ? m->room * 2 : 64;
         m->matches = xrealloc(m->matches, m->room * sizeof(*m->matches));
     }
+    if (top != NULL)
+        top->n++;
     m->matches[m->n++] = (struct expand_match){path, refused};
+}
+
+static void begin_top(struct matching *m, const char *path)
+{
+    if (m->n_tops == m->tops_room) {
+        m->tops_room = m->tops_room != 0 ? m->tops_room * 2 : 64;
+        m->tops = xrealloc(m->tops, m->tops_room * sizeof(*m->tops));
+    }
+    m->tops[m->n_tops++] = (struct matching_top){path, m->n, 0};
+    m->top = path;
+    m->top_refused = m->top_full = false;
+    m->looks = 0;
+}
+
+/* One that nothing was found below is forgotten. */
+static void end_top(struct matching *m)
+{
+    m->n_tops -= m->tops[m->n_tops - 1].n == 0;
+    m->top = NULL;
+    m->top_full = false;
 }
 
 /* Returns what would have matched below the path, where the pattern leaves no choice; or NULL. */
@@ -138,14 +205,11 @@ static void match_entry(struct matching *m, int dirfd, const char *name, const c
     const char *below = path_below(m, path, name);
     bool is_top = m->top == NULL;
 
-    if (is_top) {
-        m->top = below;
-        m->top_refused = false;
-        m->looks = 0;
-    }
+    if (is_top)
+        begin_top(m, below);
     match_name(m, dirfd, name, below, part, depth);
     if (is_top)
-        m->top = NULL;
+        end_top(m);
 }
 
 /* Counts one more entry of a directory; false: there are too many. */
@@ -187,7 +251,7 @@ static void match_in(struct matching *m, int dirfd, const char *path, size_t par
         base_closep(&fd);
         return;
     }
-    for (struct dirent *e; m->result == 0 && (e = readdir(dir)) != NULL;) {
+    for (struct dirent *e; m->result == 0 && !m->top_full && (e = readdir(dir)) != NULL;) {
         if (!may_look(m, path, part))
             break;
         if (!file_is_dot(e->d_name) && fnmatch(deep ? "*" : word, e->d_name, FNM_PERIOD) == 0)
@@ -306,6 +370,7 @@ static int real_match(const char *dir, const char *pattern, enum expand_kind kin
             memcpy(*ret_matches, m.matches, *ret_n * sizeof(**ret_matches));
     }
     free(m.matches);
+    free(m.tops);
     return r < 0 ? cannot_match(pattern, r, err) : 0;
 }
 

@@ -10,6 +10,8 @@
 /* Sets of keys that entries of `exclude` have: each is looked up for each combination. */
 #define EXCLUSIONS_MAX 64
 
+#define SHORT_WORD_MAX 30 /* bytes, of each of so many keys in an id of 1000 */
+
 /* Entries of `exclude` that name the same keys. */
 struct matrix_exclusion {
     uint32_t axes;        /* bits */
@@ -43,8 +45,8 @@ static bool check_key(struct loader *l, const struct node *key)
 
 /* ---- words of an id ---- */
 
-/* What cannot be seen is written %XX. What others named is so in any case that no two of it are
- * alike: a '%' and a ',' as well. */
+/* What cannot be seen is written %XX, and so is a "${{", which no key of a file can have. What
+ * others named is so in any case that no two of it are alike: a '%' and a ',' as well. */
 static const char *word_of(struct loader *l, const char *text, size_t n, bool of_others)
 {
     cleanup_strbuf struct strbuf b = {0};
@@ -54,8 +56,9 @@ static const char *word_of(struct loader *l, const char *text, size_t n, bool of
     for (size_t i = 0; i < n;) {
         uint32_t c = 0;
         size_t length = text_decode(p + i, n - i, &c);
-        bool good =
-            length != 0 && !text_is_hidden(c) && !(of_others && (p[i] == '%' || p[i] == ','));
+        bool good = length != 0 && !text_is_hidden(c) &&
+                    !(of_others && (p[i] == '%' || p[i] == ',')) &&
+                    !(n - i >= 3 && memcmp(p + i, "${{", 3) == 0);
 
         length = length != 0 ? length : 1;
         for (size_t k = 0; !good && k < length; k++)
@@ -93,7 +96,7 @@ static void set_value(struct loader *l, const struct matrix_axis *axis, struct m
 {
     v->node = node;
     v->word = word;
-    v->refused = NULL;
+    v->refused = v->short_word = NULL;
     v->pair = arena_printf(l->plan->arena, "%s=%s", axis->key->text, node->text);
 }
 
@@ -128,6 +131,19 @@ static uint32_t named_by(const char *pattern)
     return (uint32_t)n + 1;
 }
 
+/* Returns the beginning of a word and a number, which no other of the key has: what others named
+ * never has a '%' before anything but two digits. */
+static const char *short_word(struct loader *l, const char *word, size_t number)
+{
+    size_t n = strlen(word);
+
+    if (n <= SHORT_WORD_MAX)
+        return word;
+    for (n = SHORT_WORD_MAX; n > 0 && ((unsigned char)word[n] & 0xc0) == 0x80;)
+        n--;
+    return arena_printf(l->tree, "%.*s%%~%zu", (int)n, word, number + 1);
+}
+
 /* A path is called by its last component where no other one ends so. */
 static void set_paths(struct loader *l, struct matrix_axis *axis, const struct node *where,
                       const struct expand_match *matches, size_t n)
@@ -144,9 +160,11 @@ static void set_paths(struct loader *l, struct matrix_axis *axis, const struct n
     for (size_t i = 0; i < n; i++)
         names[i] = strset_has(&shared, last_part(paths[i])) ? paths[i] : last_part(paths[i]);
     set_found(l, axis, where, paths, names, n, named_by(where->text));
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         if (matches[i].refused != NULL)
             axis->values[i].refused = arena_strdup(l->plan->arena, matches[i].refused);
+        axis->values[i].short_word = short_word(l, axis->values[i].word, i);
+    }
 }
 
 static int compare_texts(const void *a, const void *b)

@@ -122,6 +122,65 @@ static struct node *lay_map(struct writing *w, const struct laid_map *laid, cons
     return map.of;
 }
 
+/* Returns an input of which a matrix has found the path: that nobody is to trust it, which the file
+ * of the matrix does not say, is said here. */
+static struct node *distrusted(struct writing *w, const struct node *input)
+{
+    struct node *yes = written_text(w, "true");
+    struct written_list map = written_new(w, NODE_MAP);
+
+    yes->plain = true;
+    if (input->kind == NODE_SCALAR)
+        written_add(w, &map, "from", written_copy(w, input));
+    for (const struct node *v = input->kind == NODE_MAP ? input->first : NULL; v != NULL;
+         v = v->next)
+        written_add(w, &map, v->key->text, written_copy(w, v));
+    written_add(w, &map, "untrusted", yes);
+    return map.of;
+}
+
+static bool is_found(const struct node *input)
+{
+    const struct node *from = input->kind == NODE_MAP ? node_child(input, "from") : input;
+
+    return from != NULL && from->kind == NODE_SCALAR && from->found > 0 &&
+           (input->kind != NODE_MAP || node_child(input, "untrusted") == NULL);
+}
+
+/* Returns `inputs`, of which those are marked that a matrix has found. */
+static struct node *lay_inputs(struct writing *w, struct node *inputs)
+{
+    struct written_list list = written_new(w, NODE_LIST);
+    bool any = false;
+
+    for (const struct node *v = items_first(inputs); v != NULL; v = items_next(inputs, v))
+        any |= is_found(v);
+    if (!any)
+        return inputs;
+    for (const struct node *v = items_first(inputs); v != NULL; v = items_next(inputs, v))
+        written_add(w, &list, NULL, is_found(v) ? distrusted(w, v) : written_copy(w, v));
+    return list.of;
+}
+
+/* Returns `services`, with the inputs of each. */
+static struct node *lay_services(struct writing *w, struct node *services)
+{
+    struct written_list map = written_new(w, NODE_MAP);
+
+    for (const struct node *s = services->first; s != NULL; s = s->next) {
+        struct written_list service = written_new(w, NODE_MAP);
+
+        for (const struct node *v = s->kind == NODE_MAP ? s->first : NULL; v != NULL; v = v->next) {
+            struct node *copy = written_copy(w, v);
+
+            written_add(w, &service, v->key->text,
+                        str_eq(v->key->text, "inputs") ? lay_inputs(w, copy) : copy);
+        }
+        written_add(w, &map, s->key->text, s->kind == NODE_MAP ? service.of : written_copy(w, s));
+    }
+    return map.of;
+}
+
 /* Returns what a job says of a key, with what `defaults` say; NULL: nothing. */
 static struct node *lay_key(struct writing *w, const struct node *job, const char *key)
 {
@@ -190,6 +249,10 @@ static struct node *lay_job(struct writing *w, const struct node *node, const st
             value = needs_of(w, job);
         else if (names_no_files(job, key))
             value = NULL; /* `defaults` say how many, and nobody which */
+        else if (str_eq(key, "inputs") && value != NULL)
+            value = lay_inputs(w, value);
+        else if (str_eq(key, "services") && value != NULL && value->kind == NODE_MAP)
+            value = lay_services(w, value);
         if (value != NULL)
             written_add(w, &map, key, value);
     }
@@ -434,7 +497,27 @@ void jobs_expanded_write(const struct jobs_expanded *x, const struct jobs_plan *
 
 /* ---- JSON ---- */
 
-/* Returns NULL for a text that is not UTF-8, as a file's name may be: JSON has no place for it. */
+/* A text that is not UTF-8, as a file's name may be, has no place in JSON: as in YAML, a mark
+ * stands for each byte that is none. */
+static json_t *json_text(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    cleanup_strbuf struct strbuf b = {0};
+    json_t *j = json_string(text);
+    size_t n = strlen(text);
+
+    for (size_t i = 0, length; j == NULL && i < n; i += length != 0 ? length : 1) {
+        uint32_t c;
+
+        length = text_decode(p + i, n - i, &c);
+        if (length != 0)
+            strbuf_add(&b, text + i, length);
+        else
+            strbuf_adds(&b, "\xef\xbf\xbd");
+    }
+    return j != NULL ? j : json_string(b.data);
+}
+
 static json_t *json_of(const struct node *n, const struct key *k)
 {
     json_t *j;
@@ -442,7 +525,7 @@ static json_t *json_of(const struct node *n, const struct key *k)
     if (n->kind == NODE_SCALAR && is_boolean(n, k))
         return json_boolean(strchr("tTyY", n->text[0]) != NULL || strcasecmp(n->text, "on") == 0);
     if (n->kind == NODE_SCALAR)
-        return json_string(n->text);
+        return json_text(n->text);
     j = n->kind == NODE_LIST ? json_array() : json_object();
     for (const struct node *v = n->first; v != NULL; v = v->next)
         if (n->kind == NODE_LIST)
@@ -460,7 +543,7 @@ static json_t *matrix_of(const struct jobs_job *job)
         const char *equals = strchr(*pair, '=');
         cleanup_free char *key = strndup(*pair, (size_t)(equals - *pair));
 
-        (void)json_object_set_new(object, key, json_string(equals + 1));
+        (void)json_object_set_new(object, key, json_text(equals + 1));
     }
     return object;
 }

@@ -513,19 +513,95 @@ static void expect_unfit(const char *dir, const char *values, const char *expect
     unload(&r);
 }
 
-static void make_deep(int dir, unsigned levels)
+/* Returns the innermost of directories of one name in each other. */
+static int make_nested(int dir, const char *name, unsigned levels)
 {
-    cleanup_close int fd = dup(dir);
+    int fd = dup(dir);
 
     for (unsigned i = 0; i < levels; i++) {
         int below;
 
-        assert_int_equal(mkdirat(fd, "d", 0755), 0);
-        below = openat(fd, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_int_equal(mkdirat(fd, name, 0755), 0);
+        below = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         assert_true(below >= 0);
         (void)close(fd);
         fd = below;
     }
+    return fd;
+}
+
+static void make_deep(int dir, unsigned levels)
+{
+    assert_int_equal(close(make_nested(dir, "d", levels)), 0);
+}
+
+/* A path is as long as whoever makes it likes; an id is not. */
+static void test_too_long_for_an_id(void **state)
+{
+    cleanup_free char *dir = scratch(), *name = xcalloc(1, 251);
+    cleanup_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), deep = -EBADF;
+    const struct jobs_job *jobs;
+    struct loaded r;
+
+    (void)state;
+    memset(name, 'n', 250);
+    assert_int_equal(mkdirat(fd, "subs", 0755) + mkdirat(fd, "subs/anna", 0755), 0);
+    deep = make_nested(fd, name, 5);
+    assert_int_equal(renameat(fd, name, fd, "subs/bert"), 0);
+    put(deep, "x", "");
+    put(fd, "subs/anna/x", "");
+    r = load_in(dir, "cupel: 1\njobs: {a: {run: x, matrix: {P: {files: 'subs/**/x'}, Q: [1, "
+                     "2]}}}\n");
+    if (r.plan == NULL)
+        fail_msg("%s", r.problems.data);
+    jobs = r.plan->jobs;
+    assert_int_equal(r.plan->n_jobs, 4);
+    assert_string_equal(jobs[1].name, "a/P=subs/anna/x,Q=2");
+    assert_null(jobs[1].refused);
+    assert_string_equal(jobs[3].name, "a/P=subs/bert/nnnnnnnnnnnnnnnnnnnn%~2,Q=2");
+    assert_non_null(strstr(jobs[3].refused, "too long for the name of an instance"));
+    unload(&r);
+    assert_int_equal(file_remove_tree_at(AT_FDCWD, dir), 0);
+}
+
+/* How many names there are is for whoever fills a directory to say, as far as it is his own. */
+static void test_too_many_of_one(void **state)
+{
+    enum { TOPS = 11, MOST = 9500, MORE = 10001 };
+    cleanup_free char *in_memory =
+                          xstrdup("/dev/shm/test-matrix-XXXXXX"), /* or it takes a minute */
+        *dir = mkdtemp(in_memory) != NULL ? xstrdup(in_memory) : scratch();
+    cleanup_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct arena *arena = arena_new();
+    struct expand_match *found;
+    struct cupel_error err;
+    char path[40];
+    size_t n;
+
+    (void)state;
+    for (int top = 0; top < TOPS; top++) {
+        (void)snprintf(path, sizeof(path), "t%02d", top);
+        assert_int_equal(mkdirat(fd, path, 0755), 0);
+        for (int i = 0; i < (top == 1 ? MORE : MOST); i++) {
+            (void)snprintf(path, sizeof(path), "t%02d/%d", top, i);
+            assert_int_equal(mknodat(fd, path, S_IFREG | 0644, 0), 0);
+        }
+    }
+    assert_int_equal(expand_real_host.match(dir, "t0[12]/*", EXPAND_FILES, arena, &found, &n, &err),
+                     0);
+    assert_int_equal(n, 1 + MOST);
+    assert_string_equal(found[0].path, "t01");
+    assert_string_equal(found[0].refused,
+                        "t01 has 10000 paths or more that match, which are too many");
+    assert_string_equal(found[1].path, "t02/0");
+    assert_null(found[1].refused);
+    assert_int_equal(expand_real_host.match(dir, "*/*", EXPAND_FILES, arena, &found, &n, &err), 0);
+    assert_true(n <= EXPAND_MATCHES_MAX && n >= (size_t)(TOPS - 2) * MOST);
+    for (size_t i = 0; i < n; i++)
+        assert_true(strlen(found[i].path) == 3 ? found[i].refused != NULL
+                                               : found[i].refused == NULL);
+    arena_free(arena);
+    assert_int_equal(file_remove_tree_at(AT_FDCWD, dir), 0);
 }
 
 /* What one of many has made of its own directory is nobody else's matter. */
@@ -698,6 +774,8 @@ int main(void)
         cmocka_unit_test(test_found),
         cmocka_unit_test(test_not_found),
         cmocka_unit_test(test_unfit),
+        cmocka_unit_test(test_too_long_for_an_id),
+        cmocka_unit_test(test_too_many_of_one),
         cmocka_unit_test(test_hash_and_git),
         cmocka_unit_test(test_a_hundred_thousand),
         cmocka_unit_test(test_inputs_of_very_many),

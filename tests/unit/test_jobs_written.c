@@ -119,6 +119,13 @@ static const char *const texts[] = {
     "jobs: {first: {run: x}, a: {run: x}, b: {rootfs: e, run: x}, c: {from: a, run: x}}\n",
     "jobs: {a: {run: 'x ${{ CI_NODE_INDEX }}', parallel: 3, matrix: {A: [b, c]}}, d: {run: y, "
     "parallel: 2, needs: a}}\n",
+    "jobs: {a: {run: x, matrix: {F: {files: 'w*.yaml'}}, inputs: '${{ F }}', services: {s: {run: "
+    "y, "
+    "inputs: [f.yaml, '${{ F }}']}}}, b: {run: x, matrix: {F: {files: 'w*'}}, inputs: [{from: "
+    "'${{ F }}', to: /x, mode: ro}, f.yaml]}, c: {run: x, matrix: {F: {files: 'w*'}}, inputs: "
+    "[{from: '${{ F }}', to: /x, untrusted: false}]}}\n",
+    "jobs: {a: {run: x, matrix: {V: ['$${{ q }}', '$${{', '$']}}, b: {run: y, needs: 'a/V=%24{{ q "
+    "}}'}}\n",
     "templates: {t: {run: [a, 'b c', \"d\\ne\", a long argument that does not go into the line "
     "with "
     "all of the others, however one tries], env: {A: '${{ N }}'}, matrix: {N: {range: [1, 3]}}}}\n"
@@ -275,9 +282,33 @@ static void test_json(void **state)
     assert_int_equal(file_remove_tree_at(AT_FDCWD, dir), 0);
 }
 
+/* An argument that JSON has no place for is not simply gone. */
+static void test_what_is_no_text(void **state)
+{
+    cleanup_free char *dir = scratch();
+    cleanup_free char *path = put(dir, "f.yaml",
+                                  "cupel: 1\njobs: {a: {run: [rm, '${{ F }}', kept], matrix: {F: "
+                                  "{files: 'b*'}}}}\n"),
+                      *found = put(dir, "b\xff\xc3", ""), *text = written(path, NULL, true);
+    json_t *file = json_loads(text, 0, NULL);
+    const char *run[3], *value;
+
+    (void)state;
+    (void)found;
+    assert_int_equal(json_unpack(file, "{s:{s:{s:[sss!], s:{s:s}}}}", "jobs", "a/F=b%FF%C3", "run",
+                                 &run[0], &run[1], &run[2], "matrix", "F", &value),
+                     0);
+    assert_string_equal(run[1], "b\xef\xbf\xbd\xef\xbf\xbd");
+    assert_string_equal(run[2], "kept");
+    assert_string_equal(value, run[1]);
+    json_decref(file);
+    assert_int_equal(file_remove_tree_at(AT_FDCWD, dir), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_no_text),
         cmocka_unit_test(test_is_the_same_job_file),
         cmocka_unit_test(test_of_examples),
         cmocka_unit_test(test_yaml),
