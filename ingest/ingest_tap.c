@@ -23,6 +23,7 @@ struct tap_level {
     char name[REPORTS_TEST_NAME_MAX + 1];
     bool has_plan;
     uint64_t planned, seen, bad;
+    uint64_t numbered, sum; /* how many of its tests have a number, and the sum of those */
 };
 
 struct tap_reading {
@@ -124,6 +125,9 @@ static void tap_check_plan(struct tap_reading *t, const struct tap_level *l)
         ingest_broken(t->to, t->line, "plans %llu tests%s and has %llu",
                       (unsigned long long)l->planned, t->depth > 0 ? " in a subtest" : "",
                       (unsigned long long)l->seen);
+    else if (l->numbered == l->seen && l->sum != l->seen * (l->seen + 1) / 2)
+        ingest_broken(t->to, t->line, "has tests of the same number%s, so others are missing",
+                      t->depth > 0 ? " in a subtest" : "");
 }
 
 static void tap_close(struct tap_reading *t)
@@ -238,6 +242,8 @@ static void tap_point(struct tap_reading *t, bool ok, const char *text, size_t n
     if (number > REPORTS_TESTS_MAX || (l->has_plan && number > l->planned))
         ingest_broken(t->to, t->line, "has a test of the number %llu, beyond its plan",
                       (unsigned long long)number);
+    l->numbered += number > 0;
+    l->sum += number <= REPORTS_TESTS_MAX ? number : 0;
     if (outcome == REPORTS_TEST_FAILED)
         l->bad++;
     if (stands_for_others && (outcome != REPORTS_TEST_FAILED || t->subtest_bad > 0)) {
