@@ -201,6 +201,7 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
     else if (!d->has_run)
         problem_at(l, d->name, "%s '%s' has no 'run'", d->job.is_service ? "service" : "job",
                    d->name->text);
+    tty_check(l, d);
     services_read(l, d, defaults->services);
 }
 

@@ -601,6 +601,15 @@ TABLE(
      .forms = FORM_ONE,
      .type = TYPE_HOST_PATH,
      .set = key_set_stdin_file},
+    {.name = "tty",
+     .value = "true or false",
+     .fallback = "`false`",
+     .help =
+         "standard output and standard error are a terminal of the job's own, of 80 columns and "
+         "24 lines; standard input is what it is without",
+     .forms = FORM_ONE,
+     .type = TYPE_BOOL,
+     .set = key_set_tty},
     {.name = "args",
      .value = "a list of arguments",
      .help = "appended to an argv `run`; `$1` and so on of a script; without `run`, appended to "

@@ -322,6 +322,8 @@ key_set_fn key_set_of_service, key_set_aliases, key_set_ready, key_set_ready_tcp
     key_set_ready_exec, key_set_ready_http, key_set_ready_port, key_set_use_services;
 /* of a cache: job_caches.c */
 key_set_fn key_set_cache, key_set_cache_key, key_set_cache_paths, key_set_cache_restore;
+/* of a job: job_tty.c */
+key_set_fn key_set_tty;
 /* of the file and of a job: job_pools.c */
 key_set_fn key_set_pool, key_set_claim, key_set_exclusive, key_set_slots;
 /* of an input: input.c */
@@ -398,6 +400,8 @@ void roots_read(struct loader *l, const struct node *map);
 void needs_resolve(struct loader *l);
 /* Resolves what a job takes over from the one that it starts from. Called after needs_resolve. */
 void from_resolve(struct loader *l);
+/* Checks what goes with a terminal, once its steps are read. job_tty.c */
+void tty_check(struct loader *l, const struct draft *d);
 /* Checks what other keys of the job demand of its network. */
 void network_check(struct loader *l, const struct draft *d);
 /* Resolves which jobs share a bridge. Called after needs_resolve. */

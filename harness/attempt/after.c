@@ -98,8 +98,8 @@ static void watch(struct attempt *a, struct after_end *end)
         struct pollfd fds[] = {
             {.fd = a->ctx->orders, .events = POLLIN},
             {.fd = a->sandbox.control, .events = POLLIN},
-            {.fd = a->sandbox.out, .events = POLLIN},
-            {.fd = a->sandbox.err, .events = POLLIN},
+            {.fd = a->capture.pipe[0], .events = POLLIN},
+            {.fd = a->capture.pipe[1], .events = POLLIN},
             {.fd = a->sandbox.pidfd, .events = POLLIN},
         };
         uint64_t now = clock_monotonic_ns(), wake = next_look(a, end),

@@ -260,6 +260,7 @@ static void start_and_watch(struct attempt *a, struct attempt_ahead *ahead)
         attempt_fail(a, &err);
     if (a->forwards && a->sandbox.in >= 0)
         forward_input_to(&a->forward, &a->sandbox.in, false);
+    attempt_use_terminal(a); /* of a prepared one it is there */
     observe_begin(&a->observer, a->ctx, a->cgroup, &a->sandbox, a->job, a->facts);
     uncounted_begin(&a->uncounted, a->job, limits_enforced(&v, &a->job->limits, JOBS_LIMIT_MEMORY),
                     &a->sandbox);
@@ -305,12 +306,12 @@ void attempt_prepare(struct attempt_context *ctx, const struct instance *instanc
     *ret = ahead;
 }
 
-/* Whatever PID 1 has to say before GO is that something went wrong. */
+/* Whatever else PID 1 has to say before GO is that something went wrong. */
 void attempt_listen(struct attempt_context *ctx, struct attempt_ahead *ahead)
 {
     struct sandbox_event e;
 
-    if (sandbox_receive(&ahead->sandbox, &e) > 0)
+    if (sandbox_receive(&ahead->sandbox, &e) > 0 && e.kind != SANDBOX_TERMINAL_READY)
         attempt_drop(ctx, ahead);
 }
 

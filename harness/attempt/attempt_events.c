@@ -54,17 +54,18 @@ void attempt_serve_pair(struct attempt *a, const struct pollfd fds[static PAIR_P
     close_output(a, 0);
 }
 
-/* The command's terminal is there: its output is what the caller sees, and keys are its input. */
-static void on_terminal(struct attempt *a)
+void attempt_use_terminal(struct attempt *a)
 {
     int master = a->sandbox.terminal;
 
-    if (!a->forwards || master < 0)
+    if (master < 0 || (!a->forwards && !a->job->tty))
         return;
     (void)fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK);
     a->capture.pipe[0] = master;
+    a->capture.terminal = !a->forwards;
     a->pipe_open[0] = true;
-    forward_input_to(&a->forward, &a->sandbox.terminal, true);
+    if (a->forwards)
+        forward_input_to(&a->forward, &a->sandbox.terminal, true);
 }
 
 void attempt_take_output(struct attempt *a, int which)
@@ -396,7 +397,7 @@ void attempt_receive_events(struct attempt *a)
             on_left_running(a, &e);
             break;
         case SANDBOX_TERMINAL_READY:
-            on_terminal(a);
+            attempt_use_terminal(a);
             break;
         case SANDBOX_GONE: /* its pidfd follows; until then an end of file would wake us without end
                             */

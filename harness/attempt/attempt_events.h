@@ -11,5 +11,8 @@ void attempt_take_output(struct attempt *a, int which);
 void attempt_serve_pair(struct attempt *a, const struct pollfd fds[static PAIR_POLLS]);
 /* Takes all that stands in both pipes. */
 void attempt_drain_output(struct attempt *a);
+/* Takes output from the job's terminal, once it is there: what the caller of `cupel exec` sees, or
+ * what `tty` says. */
+void attempt_use_terminal(struct attempt *a);
 /* Acts on each event that PID 1 has sent. */
 void attempt_receive_events(struct attempt *a);

@@ -150,12 +150,44 @@ bool capture_is_ready(const struct capture *c, int which)
            (c->pair == NULL || which != 0 || pair_is_free(c->pair));
 }
 
+/* Takes the carriage returns before ends of lines away. `data` has one byte of room before its `n`
+ * bytes, where what is left of them begins; one that comes last is kept until more comes. */
+static size_t without_returns(struct capture *c, char *data, size_t n)
+{
+    size_t to = 0;
+
+    for (size_t i = 1; i <= n; i++) {
+        char byte = data[i];
+
+        if (c->has_return && byte != '\n')
+            data[to++] = '\r';
+        c->has_return = byte == '\r';
+        if (!c->has_return)
+            data[to++] = byte;
+    }
+    return to;
+}
+
+/* Takes what was read, as far as the limit allows. */
+static int take_chunk(struct capture *c, int which, char *chunk, size_t n, struct cupel_error *err)
+{
+    uint64_t left = c->limit - c->written[0] - c->written[1];
+    char *data = chunk + 1;
+
+    c->taken += n;
+    if (c->terminal && which == 0) {
+        data = chunk;
+        n = without_returns(c, chunk, n);
+    }
+    c->over = (uint64_t)n > left;
+    return keep(c, which, data, c->over ? (size_t)left : n, err);
+}
+
 int capture_take(struct capture *c, int which, struct cupel_error *err)
 {
-    char chunk[CHUNK];
+    char chunk[1 + CHUNK];
 
     for (int i = 0; i < CHUNKS_A_TURN && !c->over; i++) {
-        uint64_t left = c->limit - c->written[0] - c->written[1];
         ssize_t n;
         int r;
 
@@ -163,21 +195,28 @@ int capture_take(struct capture *c, int which, struct cupel_error *err)
             return 0;
         if (!capture_is_ready(c, which))
             return 1;
-        n = read(c->pipe[which], chunk, sizeof(chunk));
+        n = read(c->pipe[which], chunk + 1, CHUNK);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
             return 1;
         if (n <= 0)
             return 0;
-        c->over = (uint64_t)n > left;
-        r = keep(c, which, chunk, c->over ? (size_t)left : (size_t)n, err);
+        r = take_chunk(c, which, chunk, (size_t)n, err);
         if (r < 0)
             return r;
-        if ((size_t)n < sizeof(chunk))
+        if ((size_t)n < CHUNK)
             return 1; /* empty for now; poll tells when there is more */
     }
     return 1;
+}
+
+/* Takes the carriage return that nothing has followed. */
+static int keep_return(struct capture *c, struct cupel_error *err)
+{
+    c->has_return = false;
+    c->over = c->written[0] + c->written[1] >= c->limit;
+    return c->over ? 0 : keep(c, 0, "\r", 1, err);
 }
 
 int capture_drain(struct capture *c, struct cupel_error *err)
@@ -188,10 +227,12 @@ int capture_drain(struct capture *c, struct cupel_error *err)
         uint64_t before;
 
         do {
-            before = c->written[which];
+            before = c->taken;
             r = capture_take(c, which, err);
-        } while (r > 0 && !c->over && c->written[which] != before);
+        } while (r > 0 && !c->over && c->taken != before);
     }
+    if (r >= 0 && c->has_return && !c->over)
+        r = keep_return(c, err);
     return r < 0 ? r : 0;
 }
 

@@ -22,7 +22,12 @@ struct capture {
     struct merged_log merged;   /* what the last of them gets */
     uint64_t written[2];
     uint64_t limit; /* both together */
-    bool over;      /* more came than the limit allows; what is in the logs is kept */
+    /* standard output is a terminal's: the carriage returns that it puts before the ends of lines
+     * are taken away again, so that what is in the logs is what the job wrote */
+    bool terminal;
+    bool has_return; /* one came last, and what follows it is not known yet */
+    uint64_t taken;  /* bytes read */
+    bool over;       /* more came than the limit allows; what is in the logs is kept */
     /* what must not be seen, or NULL; `written` counts what the job wrote, not what is shown */
     const struct redact *redact;
     struct redact_stream stream[2];

@@ -87,6 +87,8 @@ static void environment_fill(struct environment_list *l, const struct jobs_plan 
 {
     for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
         set_entry(l, defaults[i]);
+    if (job->tty)
+        set_entry(l, "TERM=xterm-256color");
     environment_set(l, "SHELL", strlen("SHELL"), shell_of(job));
     for (; of_image != NULL && *of_image != NULL; of_image++)
         set_entry(l, *of_image);

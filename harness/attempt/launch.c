@@ -12,6 +12,9 @@
 #include <sys/stat.h>
 
 #define STDIN_MAX (INT64_C(1) << 30)
+/* what programs take a terminal for that does not say it */
+#define TERMINAL_ROWS 24
+#define TERMINAL_COLUMNS 80
 
 static struct cgroup_limits group_limits(const struct run *run, const struct instance *instance)
 {
@@ -137,6 +140,11 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
     for (size_t i = instance->from; i != INSTANCE_NONE; i = ctx->run->instances[i].from) {
         below_ids[n_below] = identity_ids(&ctx->run->instances[i]);
         below[n_below++] = i;
+    }
+    if (job->tty) {
+        request.stdio = SANDBOX_STDIO_OUTPUT_TERMINAL;
+        request.rows = TERMINAL_ROWS;
+        request.columns = TERMINAL_COLUMNS;
     }
     if (session != NULL) {
         request.stdio = session->stdio;

@@ -76,7 +76,7 @@ bool shape_is_same(const struct instance *a, const struct instance *b)
            same_text(x->hostname, y->hostname) && x->devices == y->devices &&
            x->capabilities.given == y->capabilities.given &&
            x->capabilities.set == y->capabilities.set && same_limits(&x->limits, &y->limits) &&
-           same_inputs(x, y) && same_tmpfs(x, y) && x->n_steps == y->n_steps &&
+           same_inputs(x, y) && same_tmpfs(x, y) && x->tty == y->tty && x->n_steps == y->n_steps &&
            x->goes_on == y->goes_on && same_limits(&x->steps[0].limits, &y->steps[0].limits) &&
            says_home(x) == says_home(y) && has_stdin(x) == has_stdin(y) &&
            jobs_leaves_files(x) == jobs_leaves_files(y);
@@ -109,9 +109,17 @@ static void mark_limits(uint64_t *mark, const struct jobs_limits *l)
 uint64_t shape_mark(const struct instance *in)
 {
     const struct jobs_job *job = in->job;
-    const uint64_t facts[] = {
-        in->root,     job->network, job->devices,   job->capabilities.set, job->seccomp.profile,
-        job->n_steps, job->goes_on, says_home(job), has_stdin(job),        jobs_leaves_files(job)};
+    const uint64_t facts[] = {in->root,
+                              job->network,
+                              job->devices,
+                              job->capabilities.set,
+                              job->seccomp.profile,
+                              job->n_steps,
+                              job->tty,
+                              job->goes_on,
+                              says_home(job),
+                              has_stdin(job),
+                              jobs_leaves_files(job)};
     uint64_t mark = UINT64_C(14695981039346656037);
 
     mark_bytes(&mark, facts, sizeof(facts));

@@ -165,6 +165,8 @@ enum sandbox_stdio {
     SANDBOX_STDIO_PIPES,    /* input from a pipe as well */
     /* all three are the controlling terminal, a new one of the job's own devpts */
     SANDBOX_STDIO_TERMINAL,
+    /* the two of output are that, and input is as without it */
+    SANDBOX_STDIO_OUTPUT_TERMINAL,
 };
 
 /* Opens a path of the host that a job file names. An error of kind CUPEL_ERROR_INPUT (-EUCLEAN):

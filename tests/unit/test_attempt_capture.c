@@ -10,7 +10,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include <cmocka.h>
 #undef expect_check
@@ -342,14 +344,102 @@ static void test_difference_fits(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* ---- a terminal ---- */
+
+/* Reads from a terminal's master; returns the side that the job has. */
+static int begin_terminal(struct room *room, uint64_t limit)
+{
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK), slave;
+
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(slave >= 0);
+    begin(room, limit);
+    base_closep(&room->read_end[0]);
+    room->read_end[0] = room->c.pipe[0] = master;
+    room->c.terminal = true;
+    return slave;
+}
+
+/* Has what the job wrote, all of it as soon as it has written, and no end of file before its end.
+ */
+static void test_terminal(void **state)
+{
+    struct room *room = *state;
+    cleanup_close int slave = begin_terminal(room, UINT64_MAX);
+
+    assert_int_equal(capture_take(&room->c, 0, &room->err), 1);
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(write(slave, "a line\n", 7), 7);
+        assert_int_equal(capture_drain(&room->c, &room->err), 0);
+        assert_int_equal(room->c.written[0], 7 * (i + 1));
+    }
+    assert_int_equal(write(slave, "10%\r", 4), 4);
+    assert_int_equal(capture_take(&room->c, 0, &room->err), 1);
+    assert_int_equal(write(slave, "100%\n\r\n\rend\r", 13), 13);
+    assert_int_equal(capture_drain(&room->c, &room->err), 0);
+    assert_int_equal(room->c.written[0], 7000 + 17);
+    base_closep(&slave);
+    slave = -EBADF;
+    assert_int_equal(capture_take(&room->c, 0, &room->err), 0);
+    assert_int_equal(capture_finish(&room->c, &room->err), 0);
+    {
+        cleanup_free char *data = NULL;
+        size_t len;
+
+        assert_int_equal(
+            file_read_at(reports_out_dirfd(room->out), "logs/job.stdout", 1 << 24, &data, &len), 0);
+        assert_int_equal(len, 7017);
+        assert_string_equal(data + 7000, "10%\r100%\n\r\n\rend\r");
+    }
+}
+
+/* Counts what the job wrote, not what its terminal makes of it, and stops at the byte. */
+static void test_terminal_and_limit(void **state)
+{
+    struct room *room = *state;
+    cleanup_close int slave = begin_terminal(room, 4);
+
+    assert_int_equal(write(slave, "\n\n\n", 3), 3);
+    assert_int_equal(capture_drain(&room->c, &room->err), 0);
+    assert_false(room->c.over);
+    assert_int_equal(write(slave, "\r", 1), 1);
+    assert_int_equal(capture_drain(&room->c, &room->err), 0);
+    assert_false(room->c.over);
+    assert_int_equal(write(slave, "\r", 1), 1);
+    assert_int_equal(capture_drain(&room->c, &room->err), 0);
+    assert_true(room->c.over);
+    assert_log(room, "logs/job.stdout", "\n\n\n\r", 4);
+}
+
+/* Takes away what the terminal adds wherever a read ends. */
+static void test_returns_in_pieces(void **state)
+{
+    static const char said[] = "a\r\nb\r\r\n\rc\n\r\r\r\n", kept[] = "a\nb\r\n\rc\n\r\r\n";
+    struct room *room = *state;
+
+    for (size_t piece = 1; piece < sizeof(said); piece++) {
+        begin(room, UINT64_MAX);
+        room->c.terminal = true;
+        for (size_t at = 0; at < strlen(said); at += piece) {
+            say(room, 0, said + at, piece < strlen(said) - at ? piece : strlen(said) - at);
+            assert_int_equal(capture_take(&room->c, 0, &room->err), 1);
+        }
+        assert_int_equal(capture_drain(&room->c, &room->err), 0);
+        assert_log(room, "logs/job.stdout", kept, strlen(kept));
+        capture_close(&room->c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_both_streams),     TEST(test_silence_leaves_no_logs),
-        TEST(test_limit_is_exact),   TEST(test_limit_is_of_both_together),
-        TEST(test_limit_of_nothing), TEST(test_log_that_cannot_be_made),
-        TEST(test_expected_output),  TEST(test_expected_file),
-        TEST(test_difference_fits),
+        TEST(test_both_streams),       TEST(test_silence_leaves_no_logs),
+        TEST(test_limit_is_exact),     TEST(test_limit_is_of_both_together),
+        TEST(test_limit_of_nothing),   TEST(test_log_that_cannot_be_made),
+        TEST(test_expected_output),    TEST(test_expected_file),
+        TEST(test_difference_fits),    TEST(test_terminal),
+        TEST(test_terminal_and_limit), TEST(test_returns_in_pieces),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include "harness/sandbox/init/landlock.h"
 #include "harness/sandbox/init/late_words.h"
 #include "harness/sandbox/init/setup_step.h"
+#include "harness/sandbox/init/terminal.h"
 #include "harness/sandbox/sandbox.h"
 
 #include "base/weaken.h"
@@ -72,8 +73,11 @@ static int command_stdio(struct command *c)
     struct init_context *ctx = c->ctx;
     bool has_input = ctx->given.stdin_fd >= 0 && c->index < ctx->given.job->n_steps;
     int in = has_input ? ctx->given.stdin_fd : -EBADF;
+    int out = ctx->given.stdout_fd, err = ctx->given.stderr_fd;
 
-    if (ctx->terminal >= 0)
+    if (ctx->terminal >= 0 && c->index > 0 && terminal_renew(ctx) < 0)
+        return -errno;
+    if (ctx->given.stdio == SANDBOX_STDIO_TERMINAL)
         return dup2(ctx->terminal, 0) < 0 || dup2(ctx->terminal, 1) < 0 ||
                        dup2(ctx->terminal, 2) < 0
                    ? -errno
@@ -90,8 +94,9 @@ static int command_stdio(struct command *c)
     /* each step reads its input from the start */
     if (has_input && ctx->given.stdio != SANDBOX_STDIO_PIPES && lseek(in, 0, SEEK_SET) < 0)
         return -errno;
-    if (dup2(in, 0) < 0 || dup2(ctx->given.stdout_fd, 1) < 0 ||
-        (!weakened("streams") && dup2(ctx->given.stderr_fd, 2) < 0))
+    if (ctx->terminal >= 0)
+        out = err = ctx->terminal;
+    if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || (!weakened("streams") && dup2(err, 2) < 0))
         return -errno;
     return 0;
 }

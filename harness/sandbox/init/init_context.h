@@ -7,6 +7,7 @@
 #include "harness/sandbox/sandbox.h"
 
 #include <linux/filter.h>
+#include <termios.h>
 
 struct setup_progress;
 struct setup_late;
@@ -129,7 +130,8 @@ struct init_context {
     int workdir;
     bool workdir_lost; /* a kept job made something else of it: its session begins in "/" */
     int terminal;      /* the commands' side of it, or -EBADF */
-    uint32_t uid;      /* of the commands; set from the start with given.has_ids */
+    struct termios terminal_modes; /* of a new one */
+    uint32_t uid;                  /* of the commands; set from the start with given.has_ids */
     uint32_t gid;
     uint64_t disk_bytes, disk_inodes;
     const char *detail; /* what the failing step was about; points to anything that lives on */

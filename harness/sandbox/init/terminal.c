@@ -36,10 +36,24 @@ int setup_terminal(struct init_context *ctx)
     cleanup_close int master = -EBADF;
     int r;
 
-    if (ctx->given.stdio != SANDBOX_STDIO_TERMINAL)
+    if (ctx->given.stdio != SANDBOX_STDIO_TERMINAL &&
+        ctx->given.stdio != SANDBOX_STDIO_OUTPUT_TERMINAL)
         return 0;
     ctx->detail = "/dev/pts";
     r = terminal_make(ctx->pts_mount, ctx->given.rows, ctx->given.columns, ctx->uid, &master,
                       &ctx->terminal);
+    if (r == 0 && tcgetattr(ctx->terminal, &ctx->terminal_modes) < 0)
+        r = -errno;
     return r < 0 ? r : socket_send(ctx->given.control, &report, sizeof(report), &master, 1);
+}
+
+int terminal_renew(const struct init_context *ctx)
+{
+    const struct winsize size = {.ws_row = ctx->given.rows, .ws_col = ctx->given.columns};
+    int fd = ctx->terminal;
+
+    if (fcntl(fd, F_SETFL, O_RDWR) < 0 || ioctl(fd, TIOCNXCL) < 0 || tcflow(fd, TCOON) < 0 ||
+        tcsetattr(fd, TCSANOW, &ctx->terminal_modes) < 0 || ioctl(fd, TIOCSWINSZ, &size) < 0)
+        return -errno;
+    return 0;
 }

@@ -9,3 +9,6 @@
 int terminal_make(int pts, unsigned short rows, unsigned short columns, uint32_t uid,
                   int *ret_master, int *ret_slave);
 setup_fn setup_terminal;
+/* Makes it what it was, whatever an earlier step has done to it: modes, size, stopped output. By a
+ * process of its session. */
+int terminal_renew(const struct init_context *ctx);

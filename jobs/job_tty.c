@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* job_tty: `tty`: output through a terminal of the job's own, and what does not go with it. */
+#include "jobs/load.h"
+
+void key_set_tty(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct draft *d = object;
+
+    if (l->host == NULL)
+        problem_at(l, value->key, "'%s' is for job files", k->name);
+    else
+        (void)value_bool(l, value, k->name, &d->job.tty);
+}
+
+void tty_check(struct loader *l, const struct draft *d)
+{
+    if (!d->job.tty)
+        return;
+    if (((d->job.devices >> JOBS_DEVICE_PTS) & 1u) == 0)
+        problem_at(l, d->name, "job '%s' has 'tty', and 'devices' without 'pts', where it would be",
+                   d->name->text);
+    for (size_t i = 0; i < d->job.n_steps; i++)
+        if (d->job.steps[i].expect.stderr_text != NULL) {
+            problem_at(
+                l, d->name,
+                "job '%s' has 'tty', where standard error is what standard output is: expect "
+                "all of it in 'stdout'",
+                d->name->text);
+            return;
+        }
+}
