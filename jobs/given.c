@@ -170,6 +170,21 @@ static void put_inputs(struct given_tree *t, struct node *job, struct node *defa
     set_child(t, job, "inputs", list);
 }
 
+static void put_artifacts(struct given_tree *t, struct node *job)
+{
+    struct node *list;
+
+    if (t->given->artifacts == NULL || t->given->artifacts[0] == NULL)
+        return;
+    list = new_given(t, NODE_LIST, job->place);
+    for (size_t i = 0; t->given->artifacts[i] != NULL; i++) {
+        const char *option = arena_printf(t->l->tree, "--artifact %s", t->given->artifacts[i]);
+
+        add_child(list, new_scalar(t, t->given->artifacts[i], false, place_of(t, option)));
+    }
+    set_child(t, job, "artifacts", list);
+}
+
 static void put_command(struct given_tree *t, struct node *job)
 {
     struct node *list = new_given(t, NODE_LIST, job->place);
@@ -227,6 +242,7 @@ static void put_all(struct given_tree *t, struct node *file, struct node *job)
     for (size_t i = 0; i < t->given->n_values; i++)
         put_value(t, job, &t->given->values[i]);
     put_inputs(t, job, find_child(file, "defaults"));
+    put_artifacts(t, job);
     put_command(t, job);
 }
 
@@ -235,7 +251,7 @@ static void put_all(struct given_tree *t, struct node *file, struct node *job)
 static void take_command(struct jobs_plan *plan, const struct jobs_given *given,
                          struct jobs_job *job)
 {
-    const char **argv, **patterns;
+    const char **argv;
     size_t n = 0;
 
     while (given->command[n] != NULL)
@@ -250,16 +266,10 @@ static void take_command(struct jobs_plan *plan, const struct jobs_given *given,
     job->stdin_text = job->stdin_file.path = NULL;
     job->n_needs = 0;
     job->retries = 0;
-    job->artifacts.patterns = NULL;
-    for (n = 0; given->artifacts != NULL && given->artifacts[n] != NULL;)
-        n++;
-    if (n == 0)
-        return;
-    patterns = arena_alloc(plan->arena, (n + 1) * sizeof(*patterns));
-    for (size_t i = 0; i < n; i++)
-        patterns[i] = arena_strdup(plan->arena, given->artifacts[i]);
-    job->artifacts.patterns = patterns;
-    job->artifacts.when = JOBS_WHEN_ALWAYS;
+    if (given->artifacts == NULL || given->artifacts[0] == NULL)
+        job->artifacts.paths.patterns = NULL;
+    job->artifacts.if_missing =
+        JOBS_MISSING_NOTE; /* the caller has the list, and no other verdict */
 }
 
 /* A root that no job file can describe stands behind those of the file. */
@@ -341,11 +351,21 @@ static struct jobs_job *job_of(struct jobs_plan *plan, const char *name)
     return NULL;
 }
 
+static size_t given_artifacts(const struct jobs_given *given)
+{
+    size_t n = 0;
+
+    while (given->artifacts != NULL && given->artifacts[n] != NULL)
+        n++;
+    return n;
+}
+
 int jobs_load_given(const struct jobs_given *given, struct jobs_plan **ret_plan,
                     struct jobs_job **ret_job, struct strbuf *problems, struct cupel_error *err)
 {
+    size_t n_artifacts = given_artifacts(given);
     cleanup_free const char **options =
-        xcalloc(given->n_values + given->n_inputs + 1, sizeof(*options));
+        xcalloc(given->n_values + given->n_inputs + n_artifacts + 1, sizeof(*options));
     struct given_tree t = {.given = given, .options = options};
     cleanup_free char *text = NULL, *dir = NULL;
     struct load_from from;

@@ -64,6 +64,19 @@ static void settle_trust(struct input_draft *in)
         in->input.host.trusted = 0;
 }
 
+/* Nothing above the directory can be left out, nor all of it. */
+static void check_exclude(struct loader *l, const struct node *n, const struct jobs_input *input)
+{
+    const struct node *at = n->kind == NODE_MAP ? node_child(n, "exclude") : NULL;
+
+    for (const char **p = input->exclude.patterns; at != NULL && p != NULL && *p != NULL; p++)
+        if ((*p)[0] == '/' || (*p)[0] == '\0') {
+            problem_at(l, at, "'exclude' must name what is in the directory, relative to it: '%s'",
+                       input->exclude.written[p - input->exclude.patterns]);
+            return;
+        }
+}
+
 static void input_read(struct loader *l, const struct draft *d, const struct node *n,
                        struct jobs_input *input)
 {
@@ -77,6 +90,7 @@ static void input_read(struct loader *l, const struct draft *d, const struct nod
                value_named_path(l, n, "inputs", &in.input.host)) {
         in.from = n;
     }
+    check_exclude(l, n, &in.input);
     if (in.from == NULL)
         return;
     settle_trust(&in);

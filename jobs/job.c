@@ -30,7 +30,9 @@ void draft_init(struct draft *d, struct arena *arena)
                 .user = default_user,
                 .hostname = "cupel",
                 .network = JOBS_NETWORK_LOOPBACK,
-                .artifacts = {.when = JOBS_WHEN_ALWAYS, .max = UINT64_MAX},
+                .artifacts = {.when = JOBS_WHEN_ALWAYS,
+                              .if_missing = JOBS_MISSING_DEFAULT,
+                              .max = UINT64_MAX},
                 .retry_on = (1u << JOBS_RETRY_COUNT) - 1,
                 .slots = 1,
                 .leaks = JOBS_LEAKS_REPORT,
@@ -487,39 +489,4 @@ void key_set_stdin_file(struct loader *l, const struct key *k, const struct node
     d->job.stdin_file = path;
     d->job.stdin_text = NULL;
     d->job.stdin_len = 0;
-}
-
-/* ---- artifacts ---- */
-
-void key_set_artifact_paths(struct loader *l, const struct key *k, const struct node *value,
-                            void *object)
-{
-    struct jobs_artifacts *artifacts = object;
-    const char **patterns;
-    size_t n = 0;
-
-    if (items_count(value) > LOAD_ITEMS_MAX) {
-        problem_at(l, value, "'artifacts' has more than %d patterns", LOAD_ITEMS_MAX);
-        return;
-    }
-    patterns = arena_alloc(l->plan->arena, (items_count(value) + 1) * sizeof(*patterns));
-    for (const struct node *item = items_first(value); item != NULL; item = items_next(value, item))
-        n += value_job_path(l, item, k->name, &patterns[n]);
-    artifacts->patterns = n != 0 ? patterns : NULL;
-}
-
-void key_set_artifacts(struct loader *l, const struct key *k, const struct node *value,
-                       void *object)
-{
-    struct draft *d = object;
-
-    if (value->kind == NODE_MAP) { /* merges with that of defaults */
-        (void)keys_apply(l, k->sub, value, &d->job.artifacts);
-        if (d->job.artifacts.patterns == NULL && d->name != NULL &&
-            node_child(value, "paths") == NULL && !key_was_meant(k->sub, value, "paths"))
-            problem_at(l, value, "'artifacts' has no 'paths'");
-        return;
-    }
-    d->job.artifacts = (struct jobs_artifacts){.when = JOBS_WHEN_ALWAYS, .max = UINT64_MAX};
-    key_set_artifact_paths(l, k, value, &d->job.artifacts);
 }

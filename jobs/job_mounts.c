@@ -122,13 +122,17 @@ static bool lies_in_tmpfs(const struct jobs_job *job, const char *path, const ch
 
 void mounts_check(struct loader *l, const struct draft *d)
 {
-    const char *const *pattern = (const char *const *)d->job.artifacts.patterns;
+    const char *const *pattern = (const char *const *)d->job.artifacts.paths.patterns;
     const char *to;
 
-    for (; pattern != NULL && *pattern != NULL; pattern++)
-        if (lies_in_tmpfs(&d->job, *pattern, &to))
+    for (; pattern != NULL && *pattern != NULL; pattern++) {
+        cleanup_free char *path =
+            (*pattern)[0] == '/' ? xstrdup(*pattern) : xasprintf("%s/%s", d->job.workdir, *pattern);
+
+        if (lies_in_tmpfs(&d->job, path, &to))
             problem_at(l, d->mounts, "'artifacts' has %s, but the tmpfs at %s goes with the job",
                        *pattern, to);
+    }
     for (size_t i = 0; i < d->job.n_inputs; i++)
         if (d->job.inputs[i].cache > 0 && lies_in_tmpfs(&d->job, d->job.inputs[i].to, &to) &&
             str_eq(d->job.inputs[i].to, to))

@@ -244,13 +244,23 @@ enum jobs_owner {
     JOBS_OWNER_HOST, /* ids stay as they are */
 };
 
+/* Patterns of paths, absolute or relative to a directory ("" is that itself), without braces: what
+ * {a,b} stands for is written out. */
+struct jobs_globs {
+    const char **patterns; /* NULL-terminated; NULL: none */
+    /* how each is written in the file: those of one pattern stand together, with the same pointer;
+     * NULL: as they are */
+    const char **written;
+};
+
 struct jobs_input {
     struct jobs_host_path host; /* exists when loaded, unless it is untrusted */
     enum jobs_owner owner;
     const char *from; /* host.path */
     const char *to;   /* absolute path in the job */
     enum jobs_input_mode mode;
-    unsigned depth; /* jobs_job.depth of the job that brought it in */
+    struct jobs_globs exclude; /* relative to the directory: what of it the job does not see */
+    unsigned depth;            /* jobs_job.depth of the job that brought it in */
     /* 1 and more: no path of the host's, but the path number cache_path of jobs_job.caches[cache -
      * 1]
      */
@@ -327,10 +337,18 @@ struct jobs_step {
 
 enum jobs_when { JOBS_WHEN_ALWAYS, JOBS_WHEN_FAILURE, JOBS_WHEN_SUCCESS };
 
+/* What becomes of a job one of whose patterns brought nothing home. */
+enum jobs_missing {
+    JOBS_MISSING_FAIL, /* it has failed, if it did what was expected of it */
+    JOBS_MISSING_NOTE,
+    JOBS_MISSING_IGNORE,
+    JOBS_MISSING_DEFAULT, /* FAIL for a path, NOTE for a pattern */
+};
+
 struct jobs_artifacts {
-    /* NULL-terminated globs, absolute in the job; NULL when the job has none */
-    const char **patterns;
+    struct jobs_globs paths, exclude; /* in the job, relative to its workdir */
     enum jobs_when when;
+    enum jobs_missing if_missing;
     uint64_t max; /* bytes in all; UINT64_MAX: no bound of its own */
 };
 
@@ -535,7 +553,7 @@ static inline bool jobs_leaves_files(const struct jobs_job *job)
 
     for (size_t i = 0; i < JOBS_TESTS_FORMAT_COUNT; i++)
         tests |= job->tests[i].patterns != NULL;
-    return tests || job->artifacts.patterns != NULL;
+    return tests || job->artifacts.paths.patterns != NULL;
 }
 
 /* Whether the network namespace is the sandbox's own: not the host's, nor that of a job beside. */
@@ -687,9 +705,8 @@ struct jobs_given {
     size_t n_values;
     const struct jobs_given_input *inputs; /* besides those of the file's job */
     size_t n_inputs;
-    const char *const *command; /* in place of its steps */
-    const char *const
-        *artifacts; /* NULL-terminated patterns, absolute, in place of its own; or NULL */
+    const char *const *command;   /* in place of its steps */
+    const char *const *artifacts; /* NULL-terminated patterns, in place of its own; or NULL */
 };
 /* The plan of a command line: what jobs_load does, with the options over the job, and problems of
  * an option called after it. Of the job there is one step, the command; nothing is expected of it

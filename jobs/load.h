@@ -256,6 +256,13 @@ bool host_name_is_valid(const char *name);
 /* Drops "." and empty components and trailing slashes in place; false when there is a "..". */
 bool path_normalise(char *path);
 
+/* Reads patterns of paths in the job into *ret; those that are wrong are left out. globs.c */
+void globs_read(struct loader *l, const struct node *value, const char *name,
+                struct jobs_globs *ret);
+/* Writes out what the braces of a pattern stand for: appends each to `ret`, in order. False: there
+ * are more than `max`, and nothing is appended. A brace without a comma stands for itself. */
+bool globs_expand(const char *text, size_t max, struct strings *ret);
+
 /* General setters: the value goes to object + offset. */
 key_set_fn key_set_text, key_set_job_path, key_set_host_file, key_set_host_path, key_set_integer,
     key_set_duration, key_set_size, key_set_names, key_set_argv, key_set_node, key_set_choice,
@@ -295,9 +302,9 @@ struct need_nodes {
 };
 key_set_fn key_set_version; /* of the file: load.c */
 key_set_fn key_set_root_name, key_set_env, key_set_env_names, key_set_user, key_set_hostname,
-    key_set_limits, key_set_stdin, key_set_stdin_file,
-    /* of a job: job.c */
-    key_set_artifacts, key_set_artifact_paths;
+    key_set_limits, key_set_stdin, key_set_stdin_file;
+/* of a job: job_artifacts.c and globs.c */
+key_set_fn key_set_artifacts, key_set_globs;
 /* of a job: job_tests.c */
 key_set_fn key_set_tests, key_set_tests_paths, key_set_tests_optional, key_set_coverage,
     key_set_cobertura;

@@ -188,22 +188,22 @@ static void add_loss(struct losses *l, const char *path)
         strbuf_addf(&l->names, "%s%s", l->n > 1 ? ", " : "", path);
 }
 
-/* Notes a loss where `path` is not the regular file that the run made. Of a path that is too long
- * for one look nobody can say. */
-static void look_for(struct losses *l, const char *path)
+/* Notes a loss where `path` is not the regular file that the run made; where it may have made a
+ * link, that will do. Of a path that is too long for one look nobody can say. */
+static void look_for(struct losses *l, const char *path, bool or_link)
 {
     struct stat st;
 
     if (fstatat(l->out->dirfd, path, &st, weakened("out-links") ? 0 : AT_SYMLINK_NOFOLLOW) < 0
             ? errno != ENAMETOOLONG
-            : !S_ISREG(st.st_mode))
+            : !S_ISREG(st.st_mode) && !(or_link && S_ISLNK(st.st_mode)))
         add_loss(l, path);
 }
 
 static void look_for_log(struct losses *l, const char *path)
 {
     if (path != NULL)
-        look_for(l, path);
+        look_for(l, path, false);
 }
 
 static void look_for_logs(struct losses *l, const struct reports_result *result)
@@ -219,7 +219,7 @@ static void look_for_files(struct losses *l, const struct reports_result *result
     for (size_t i = 0; i < result->n_previous; i++)
         look_for_logs(l, result->previous[i]);
     for (const char **a = result->artifacts; a != NULL && *a != NULL; a++)
-        look_for(l, *a);
+        look_for(l, *a, true);
 }
 
 static void look_for_parts(struct losses *l)

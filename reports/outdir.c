@@ -127,7 +127,7 @@ static void find_owner(struct outdir_owner *owner)
 
 int outdir_give(const struct outdir_owner *owner, int fd)
 {
-    return owner->set && fchown(fd, owner->uid, owner->gid) < 0 ? -errno : 0;
+    return owner->set && fchownat(fd, "", owner->uid, owner->gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
 /* Gives a directory to the user; one that is somebody else's stays theirs. */

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/sendfile.h>
-#include <sys/stat.h>
 
 #define MADE_MAX 1000000u
 /* A job's time is over, and whoever waits for its result has no way to hurry: ten minutes, and as
@@ -129,9 +128,27 @@ static int go_to(struct artifact_copier *c, const struct artifact_path *path)
     return r;
 }
 
-int artifact_copier_left(struct artifact_copier *c, const struct artifact_path *path, size_t depth)
+/* Gives a copy its mode and the time of its last change, which nobody reads it by any more. */
+static int take_after(int to, const struct stat *st, mode_t also)
 {
-    return c->to.depth == depth ? artifact_place_up(&c->to, path) : 0;
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, st->st_mtim};
+
+    if (fchmod(to, (st->st_mode & 0755) | also) < 0 || futimens(to, times) < 0)
+        return -errno;
+    return 0;
+}
+
+int artifact_copier_left(struct artifact_copier *c, const struct artifact_path *path, size_t depth,
+                         int from)
+{
+    struct stat st;
+    int r;
+
+    if (c->to.depth != depth)
+        return 0;
+    /* its owner has to be able to remove what is in it */
+    r = fstat(from, &st) < 0 ? -errno : take_after(artifact_place_fd(&c->to), &st, 0700);
+    return r < 0 ? r : artifact_place_up(&c->to, path);
 }
 
 static int make_copy(struct artifact_copier *c, int from, const struct stat *st, const char *name)
@@ -144,8 +161,8 @@ static int make_copy(struct artifact_copier *c, int from, const struct stat *st,
     r = reports_out_give(c->out, to);
     if (r == 0)
         r = copy_bytes(c, from, to, st->st_size);
-    if (r == 0 && fchmod(to, st->st_mode & 0755) < 0)
-        r = -errno;
+    if (r == 0)
+        r = take_after(to, st, 0);
     if (r == 0)
         r = file_flush(to);
     if (r < 0)
@@ -176,19 +193,14 @@ static const struct {
     {ENAMETOOLONG, "has a name that is too long for the out directory; not copied"},
     {EFBIG, "is longer than a file in the out directory can be; not copied"},
     {EXDEV, "is another name of a file, and the out directory has no hard links; not copied"},
+    {ENOTDIR, "has a name that the out directory takes for another's; not copied"},
+    {ELOOP, "has a name that the out directory takes for another's; not copied"},
 };
 
-int artifact_copier_take(struct artifact_copier *c, int from, const struct artifact_path *path,
-                         const char *name, const char **ret_why)
+/* What an answer of the file system means for the entry; negative is the out directory's fault. */
+static int artifact_copier_answer(int r, const char **ret_why)
 {
-    struct stat st;
-    int r = fstat(from, &st) < 0 ? -errno : go_to(c, path);
-
     *ret_why = NULL;
-    if (r == 0)
-        r = !count_one(c)                                     ? -ECANCELED
-            : st.st_nlink > 1 && !weakened("artifact-copies") ? link_or_copy(c, from, &st, name)
-                                                              : make_copy(c, from, &st, name);
     if (r == -ECANCELED)
         return 1;
     for (size_t i = 0; i < ARRAY_SIZE(whys); i++)
@@ -197,4 +209,62 @@ int artifact_copier_take(struct artifact_copier *c, int from, const struct artif
             return 1;
         }
     return r;
+}
+
+int artifact_copier_take(struct artifact_copier *c, int from, const struct artifact_path *path,
+                         const char *name, const char **ret_why)
+{
+    struct stat st;
+    int r = fstat(from, &st) < 0 ? -errno : go_to(c, path);
+
+    if (r == 0)
+        r = !count_one(c)                                     ? -ECANCELED
+            : st.st_nlink > 1 && !weakened("artifact-copies") ? link_or_copy(c, from, &st, name)
+                                                              : make_copy(c, from, &st, name);
+    return artifact_copier_answer(r, ret_why);
+}
+
+int artifact_copier_make(struct artifact_copier *c, const struct artifact_path *path,
+                         const char **ret_why)
+{
+    return artifact_copier_answer(go_to(c, path), ret_why);
+}
+
+/* What a link says takes room like a file's bytes. */
+static bool count_target(struct artifact_copier *c, size_t bytes)
+{
+    if (bytes > c->left)
+        c->stop = ARTIFACT_OVER_MAX;
+    if (c->stop != ARTIFACT_GOES_ON || !count_one(c))
+        return false;
+    c->left -= bytes;
+    c->bytes += bytes;
+    return true;
+}
+
+static int make_link(struct artifact_copier *c, const char *name, const char *target,
+                     const struct stat *st)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, st->st_mtim};
+    int dir = artifact_place_fd(&c->to), r;
+    cleanup_close int link = -EBADF;
+
+    if (symlinkat(target, dir, name) < 0)
+        return -errno;
+    link = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    r = link < 0 ? -errno : reports_out_give(c->out, link);
+    if (r == 0 && utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+        r = -errno;
+    return r;
+}
+
+int artifact_copier_link(struct artifact_copier *c, const struct artifact_path *path,
+                         const char *name, const char *target, const struct stat *st,
+                         const char **ret_why)
+{
+    int r = go_to(c, path);
+
+    if (r == 0)
+        r = count_target(c, strlen(target)) ? make_link(c, name, target, st) : -ECANCELED;
+    return artifact_copier_answer(r, ret_why);
 }

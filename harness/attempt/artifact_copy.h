@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* artifact_copy: private to attempt: one file of a job at a time into a directory of the host's.
- * Names of one file stay names of one file, holes stay holes; nothing blocks, and the clock and the
- * bounds are looked at on the way. */
+/* artifact_copy: private to attempt: one file, link or directory of a job at a time into a
+ * directory of the host's, with its times, and its mode but for set-id bits and what others than
+ * the owner may write. Names of one file stay names of one file, holes stay holes; nothing blocks,
+ * and the clock and the bounds are looked at on the way. */
 #pragma once
 
 #include "harness/attempt/artifact_place.h"
 #include "reports/reports.h"
+
+#include <sys/stat.h>
 
 /* What ends a collection before its end; the rest is not copied then. */
 enum artifact_stop {
@@ -42,5 +45,14 @@ bool artifact_copier_stops(struct artifact_copier *c);
  */
 int artifact_copier_take(struct artifact_copier *c, int from, const struct artifact_path *path,
                          const char *name, const char **ret_why);
-/* Tells the copier that the walk has left the directory of this depth. */
-int artifact_copier_left(struct artifact_copier *c, const struct artifact_path *path, size_t depth);
+/* Makes the directory `path`, with those that lead to it; returns the same. */
+int artifact_copier_make(struct artifact_copier *c, const struct artifact_path *path,
+                         const char **ret_why);
+/* Makes a symbolic link to `target`, with the times of `st`; returns the same. */
+int artifact_copier_link(struct artifact_copier *c, const struct artifact_path *path,
+                         const char *name, const char *target, const struct stat *st,
+                         const char **ret_why);
+/* Tells the copier that the walk has left the directory of this depth, which `from` is open on: if
+ * there is a copy, that gets its mode and times. */
+int artifact_copier_left(struct artifact_copier *c, const struct artifact_path *path, size_t depth,
+                         int from);

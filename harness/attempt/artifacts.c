@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* artifacts: copies what a finished job's patterns name out of its root. Everything of the job is
  * dead by now, so that nothing moves under our feet, but every name is hostile: directories are
- * opened beneath the root without following any link, only regular files are copied, and what is
- * skipped is remarked upon (go-judge #176). Nothing of the root is ever run.
+ * opened beneath the root without following any link, only regular files are copied, links that
+ * lead nowhere else are made anew (artifact_symlink.c), and what is skipped is remarked upon
+ * (go-judge #176). Nothing of the root is ever run.
  *
  * The walk is one, in the order of names, whatever the patterns are, so that two runs of one job
  * copy the same files when not all can be. What it holds does not grow with the job's files: lists
  * of names have a budget and are read again where it is used up, a place in the tree is a handful
  * of descriptors, and names are listed up to a bound. */
 #include "harness/attempt/artifacts.h"
+#include "base/patterns.h"
 #include "base/redact.h"
 #include "base/weaken.h"
+#include "harness/attempt/artifact_base.h"
 #include "harness/attempt/artifact_copy.h"
 #include "harness/attempt/artifact_names.h"
-#include "harness/attempt/artifact_patterns.h"
+#include "harness/attempt/artifact_symlink.h"
 #include "harness/cgroup/cgroup.h"
 
 #include <dirent.h>
@@ -29,7 +32,7 @@
 /* A directory on the way: what its entries are matched against, and those that are still to come.
  */
 struct level {
-    struct artifact_states states;
+    struct pattern_states states, excluded;
     struct artifact_names names;
     bool dropped; /* the names, to make room; `after` is the one that the way leads through */
     char after[ARTIFACT_NAME_SIZE];
@@ -38,7 +41,7 @@ struct level {
 struct collector {
     const struct redact *redact;
     const char *prefix; /* the out directory's path in the reports: "artifacts/NAME" */
-    struct artifact_patterns *patterns;
+    struct patterns *patterns, *exclude; /* that: NULL for none */
     struct artifact_place from;
     struct artifact_path path;
     struct level *levels; /* by depth, those of the path */
@@ -129,34 +132,75 @@ static bool has_secret(const struct collector *c, const char *name)
     return redact_has(c->redact, whole, strlen(whole));
 }
 
-/* `name` was no directory and no link when it was listed. The copy's name has no secret. */
-static int artifacts_copy_file(struct collector *c, const char *name)
+/* What became of an entry by the copier's answer: 1 when it is there, else 0 with a note, or an
+ * error. `name` may be NULL: it is the present directory. */
+static int artifacts_copied(struct collector *c, int r, const char *name, const char *why)
 {
-    int dir = artifact_place_fd(&c->from), r;
-    cleanup_close int from = open_entry(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-    cleanup_free char *safe = NULL;
-    const char *why;
+    if (r == 0)
+        return 1;
+    if (r > 0 && why != NULL)
+        artifacts_note(c, name, why);
+    else if (r < 0 && is_ours(r))
+        return cupel_error_set(c->err, CUPEL_ERROR_HARNESS, r,
+                               "cannot copy the artifact %.200s to %s",
+                               name != NULL ? name : c->path.text.data, c->prefix);
+    else if (r < 0)
+        artifacts_note(c, name, strerror(-r));
+    return 0;
+}
+
+/* `name` was no directory and no link when it was listed. */
+static int artifacts_copy_file(struct collector *c, const char *name, const char *safe)
+{
+    cleanup_close int from =
+        open_entry(artifact_place_fd(&c->from), name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    const char *why = NULL;
+    int r;
 
     if (from < 0 || !is_regular(from)) {
         artifacts_note(c, name, "cannot be opened as a regular file of the job; not copied");
         return 0;
     }
-    safe = redact_string(c->redact, name, false);
-    if (has_secret(c, safe != NULL ? safe : name)) {
+    r = artifact_copier_take(&c->copier, from, &c->path, safe, &why);
+    return artifacts_copied(c, r, name, why);
+}
+
+static int artifacts_copy_link(struct collector *c, const char *name, const char *safe)
+{
+    char target[ARTIFACT_TARGET_SIZE];
+    const char *why = NULL;
+    struct stat st;
+    int r;
+
+    if (!artifact_symlink_read(artifact_place_fd(&c->from), name, c->path.depth, target, &st,
+                               &why) ||
+        (c->redact != NULL && redact_has(c->redact, target, strlen(target)))) {
+        artifacts_note(
+            c, name, why != NULL ? why : "is a link to what has a secret in its path; not copied");
+        return 0;
+    }
+    r = artifact_copier_link(&c->copier, &c->path, safe, target, &st, &why);
+    return artifacts_copied(c, r, name, why);
+}
+
+/* The copy's name has no secret. Returns 1 when there is a copy. */
+static int artifacts_copy(struct collector *c, const char *name, unsigned char type)
+{
+    cleanup_free char *clean = redact_string(c->redact, name, false);
+    const char *safe = clean != NULL ? clean : name;
+    int r;
+
+    if (has_secret(c, safe)) {
         artifacts_note(c, name, "has a secret in its path; not copied");
         return 0;
     }
-    r = artifact_copier_take(&c->copier, from, &c->path, safe != NULL ? safe : name, &why);
-    if (r == 0)
-        artifacts_list(c, safe != NULL ? safe : name);
-    else if (r > 0 && why != NULL)
-        artifacts_note(c, name, why);
-    else if (r < 0 && is_ours(r))
-        return cupel_error_set(c->err, CUPEL_ERROR_HARNESS, r,
-                               "cannot copy the artifact %.200s to %s", name, c->prefix);
-    else if (r < 0)
-        artifacts_note(c, name, strerror(-r));
-    return 0;
+    if (type == DT_LNK && !weakened("artifact-links"))
+        r = artifacts_copy_link(c, name, safe);
+    else
+        r = artifacts_copy_file(c, name, safe);
+    if (r > 0)
+        artifacts_list(c, safe);
+    return r;
 }
 
 /* ---- directories ---- */
@@ -214,31 +258,69 @@ static const char *artifacts_next_name(struct collector *c, unsigned char *ret_t
     return artifact_names_next(&l->names, ret_type);
 }
 
+static void level_free(struct level *l)
+{
+    artifact_names_free(&l->names);
+    pattern_states_free(&l->states);
+    pattern_states_free(&l->excluded);
+}
+
+/* The states of a directory in the present one; false: nothing below it can match. */
+static bool next_states(struct collector *c, const char *name, struct level *ret)
+{
+    const struct level *l = &c->levels[c->path.depth];
+
+    *ret = (struct level){0};
+    if (!patterns_enter(c->patterns, &l->states, name, &ret->states))
+        return false;
+    if (c->exclude != NULL)
+        (void)patterns_enter(c->exclude, &l->excluded, name, &ret->excluded);
+    return true;
+}
+
+/* The directory that was just entered: it is made if it is asked for itself, and read unless all of
+ * it is left out. */
+static int begin_directory(struct collector *c, const char *name, bool asked)
+{
+    struct level *above = &c->levels[c->path.depth - 1], *l = &c->levels[c->path.depth];
+    const char *why = NULL;
+    int r = 0;
+
+    if (artifact_is_kernels(artifact_place_fd(&c->from))) {
+        artifacts_note(c, NULL, "cannot be listed; not copied");
+        return 0;
+    }
+    if (asked)
+        r = artifacts_copied(c, artifact_copier_make(&c->copier, &c->path, &why), NULL, why);
+    if (r > 0)
+        (void)patterns_match(c->patterns, &above->states, name, true);
+    if (r >= 0 && (c->exclude == NULL || !pattern_states_take_all(c->exclude, &l->excluded)))
+        read_names(c, NULL);
+    return r < 0 ? r : 0;
+}
+
 static int artifacts_enter(struct collector *c, const char *name)
 {
-    struct level *next = &c->levels[c->path.depth + 1];
-    struct artifact_states states;
+    struct level next;
+    bool asked;
 
     if (has_secret(c, name)) {
         artifacts_note(c, name, "has a secret in its path; not copied");
         return 0;
     }
-    if (!artifact_patterns_enter(c->patterns, &c->levels[c->path.depth].states, name, &states))
+    if (!next_states(c, name, &next))
         return 0;
     if (c->path.depth == ARTIFACT_DEPTH_MAX || artifact_place_down(&c->from, name) < 0) {
         artifacts_note(c, name,
                        c->path.depth == ARTIFACT_DEPTH_MAX ? "is too deep; not copied"
                                                            : "cannot be opened; not copied");
-        artifact_states_free(&states);
+        level_free(&next);
         return 0;
     }
+    asked = patterns_match(c->patterns, &c->levels[c->path.depth].states, name, false);
     artifact_path_push(&c->path, name);
-    *next = (struct level){.states = states};
-    if (artifact_is_kernels(artifact_place_fd(&c->from)))
-        artifacts_note(c, NULL, "cannot be listed; not copied");
-    else
-        read_names(c, NULL);
-    return 0;
+    c->levels[c->path.depth] = next;
+    return begin_directory(c, name, asked);
 }
 
 /* Nothing of the job's is left that could have moved anything: what cannot be found again is the
@@ -246,10 +328,10 @@ static int artifacts_enter(struct collector *c, const char *name)
 static int artifacts_leave(struct collector *c)
 {
     struct level *l = &c->levels[c->path.depth];
-    int r = artifact_copier_left(&c->copier, &c->path, c->path.depth);
+    int r = artifact_copier_left(&c->copier, &c->path, c->path.depth, artifact_place_fd(&c->from));
 
     drop_names(c, l);
-    artifact_states_free(&l->states);
+    level_free(l);
     if (r == 0)
         r = artifact_place_up(&c->from, &c->path);
     artifact_path_pop(&c->path);
@@ -273,23 +355,32 @@ static bool is_dir(int dir, const char *name, unsigned char *type)
 
 static int visit(struct collector *c, const char *name, unsigned char type)
 {
+    const struct level *l = &c->levels[c->path.depth];
+    int r;
+
+    if (c->exclude != NULL && patterns_match(c->exclude, &l->excluded, name, false))
+        return 0;
     if (is_dir(artifact_place_fd(&c->from), name, &type))
         return artifacts_enter(c, name);
-    if (!artifact_patterns_match(c->patterns, &c->levels[c->path.depth].states, name))
+    if (!patterns_match(c->patterns, &l->states, name, false))
         return 0;
-    if (type == DT_REG || weakened("artifact-links"))
-        return artifacts_copy_file(c, name);
-    artifacts_note(c, name,
-                   type == DT_LNK ? "is a symbolic link; not followed, not copied"
-                                  : "is no regular file; not copied");
-    return 0;
+    if (type != DT_REG && type != DT_LNK && !weakened("artifact-links")) {
+        artifacts_note(c, name, "is no regular file; not copied");
+        return 0;
+    }
+    r = artifacts_copy(c, name, type);
+    if (r > 0)
+        (void)patterns_match(c->patterns, &l->states, name, true);
+    return r < 0 ? r : 0;
 }
 
 static int artifacts_walk(struct collector *c)
 {
     int r = 0;
 
-    artifact_patterns_begin(c->patterns, &c->levels[0].states);
+    patterns_begin(c->patterns, &c->levels[0].states);
+    if (c->exclude != NULL)
+        patterns_begin(c->exclude, &c->levels[0].excluded);
     read_names(c, NULL);
     while (r == 0 && !artifact_copier_stops(&c->copier)) {
         unsigned char type = DT_UNKNOWN;
@@ -299,11 +390,84 @@ static int artifacts_walk(struct collector *c)
             break;
         r = name != NULL ? visit(c, name, type) : artifacts_leave(c);
     }
-    for (size_t i = 0; i <= c->path.depth; i++) {
-        artifact_names_free(&c->levels[i].names);
-        artifact_states_free(&c->levels[i].states);
-    }
+    for (size_t i = 0; i <= c->path.depth; i++)
+        level_free(&c->levels[i]);
     return r;
+}
+
+/* ---- what is missing ---- */
+
+/* Says whether the text stands for no other name than itself. */
+static bool is_plain_path(const char *pattern)
+{
+    for (; *pattern != '\0'; pattern++)
+        if (*pattern == '\\' && pattern[1] != '\0')
+            pattern++;
+        else if (strchr("*?[", *pattern) != NULL)
+            return false;
+    return true;
+}
+
+/* What a pattern of the file, which may stand for several, has brought: `i` is the first of those,
+ * *ret_next the first of the next one. */
+struct brought {
+    bool used, served, plain;
+    const char *written;
+};
+
+static struct brought look_at_pattern(const struct collector *c, const struct jobs_globs *globs,
+                                      size_t i, size_t *ret_next)
+{
+    struct brought b = {
+        .plain = is_plain_path(globs->patterns[i]),
+        .written = globs->written != NULL ? globs->written[i] : globs->patterns[i],
+    };
+    size_t first = i;
+
+    do {
+        b.used |= patterns_used(c->patterns, i);
+        b.served |= patterns_served(c->patterns, i);
+        i++;
+    } while (globs->written != NULL && globs->patterns[i] != NULL &&
+             globs->written[i] == b.written);
+    b.plain &= i == first + 1;
+    *ret_next = i;
+    return b;
+}
+
+/* Notes what brought nothing; 1 when that is the job's failure: the last note says what. */
+static int note_missing(struct collector *c, const struct jobs_artifacts *artifacts)
+{
+    cleanup_free char *why = NULL;
+    size_t n = 0, next;
+
+    if (artifacts->if_missing == JOBS_MISSING_IGNORE)
+        return 0;
+    for (size_t i = 0; artifacts->paths.patterns[i] != NULL; i = next) {
+        struct brought b = look_at_pattern(c, &artifacts->paths, i, &next);
+        bool fails = artifacts->if_missing == JOBS_MISSING_FAIL ||
+                     (artifacts->if_missing == JOBS_MISSING_DEFAULT && b.plain);
+        char *text;
+
+        if (fails ? b.served : b.used)
+            continue;
+        text = !b.plain ? xasprintf("artifact pattern %s matched nothing%s", b.written,
+                                    b.used ? " that can be copied" : "")
+                        : xasprintf("artifact %s %s", b.written,
+                                    b.used ? "cannot be copied" : "is missing");
+        if (!fails) {
+            strings_add(c->notes, text);
+        } else if (n++ == 0) {
+            why = text;
+        } else {
+            free(text);
+        }
+    }
+    if (n == 1)
+        strings_add(c->notes, steal_ptr(why));
+    else if (n > 1)
+        strings_add(c->notes, xasprintf("%s, and %zu more of them", why, n - 1));
+    return n > 0;
 }
 
 /* ---- the whole ---- */
@@ -314,10 +478,6 @@ static int note_end(struct collector *c, const struct jobs_artifacts *artifacts)
 {
     char text[UNIT_TEXT_SIZE];
 
-    for (size_t i = 0; c->copier.stop == ARTIFACT_GOES_ON && artifacts->patterns[i] != NULL; i++)
-        if (!artifact_patterns_used(c->patterns, i))
-            strings_add(c->notes,
-                        xasprintf("artifact pattern %s matched nothing", artifacts->patterns[i]));
     if (c->unsaid > 0)
         strings_add(c->notes,
                     xasprintf("%zu more remarks on artifacts are left out here", c->unsaid));
@@ -326,7 +486,7 @@ static int note_end(struct collector *c, const struct jobs_artifacts *artifacts)
                     xasprintf("%zu more artifacts were copied, and are not listed", c->unlisted));
     switch (c->copier.stop) {
     case ARTIFACT_GOES_ON:
-        return 0;
+        return note_missing(c, artifacts);
     case ARTIFACT_CANCELLED:
         strings_add(c->notes,
                     xstrdup("interrupted while artifacts were copied: the rest was not copied"));
@@ -350,9 +510,11 @@ static int note_end(struct collector *c, const struct jobs_artifacts *artifacts)
     return 0;
 }
 
-static int artifacts_collect_all(struct collector *c, const struct jobs_artifacts *artifacts,
-                                 int root, int out, const struct artifacts_target *target)
+static int artifacts_collect_all(struct collector *c, const struct jobs_job *job, int root, int out,
+                                 const struct artifacts_target *target)
 {
+    const struct jobs_artifacts *artifacts = &job->artifacts;
+    cleanup_free char *base = NULL;
     int r;
 
     c->copier = (struct artifact_copier){.out = target->out,
@@ -367,11 +529,15 @@ static int artifacts_collect_all(struct collector *c, const struct jobs_artifact
         return cupel_error_set(c->err, CUPEL_ERROR_HARNESS, r,
                                "cannot open the directories of artifacts of %s", c->prefix);
     c->levels = xcalloc(ARTIFACT_DEPTH_MAX + 1, sizeof(*c->levels));
-    c->patterns = artifact_patterns_new(artifacts->patterns);
+    base = artifact_base(root, job->workdir);
+    c->patterns = patterns_new(artifacts->paths.patterns, base);
+    if (artifacts->exclude.patterns != NULL)
+        c->exclude = patterns_new(artifacts->exclude.patterns, base);
     r = artifacts_walk(c);
     if (r == 0)
         r = note_end(c, artifacts);
-    artifact_patterns_free(c->patterns);
+    patterns_free(c->patterns);
+    patterns_free(c->exclude);
     free(c->levels);
     strbuf_free(&c->path.text);
     artifact_place_end(&c->from);
@@ -393,7 +559,7 @@ int artifacts_collect(const struct jobs_job *job, int root, const struct artifac
     c.prefix = prefix = reports_out_has_only_files(target->out)
                             ? xstrdup(reports_out_path(target->out))
                             : xasprintf("artifacts/%s", file_name);
-    r = artifacts_collect_all(&c, &job->artifacts, root, dir, target);
+    r = artifacts_collect_all(&c, job, root, dir, target);
     artifact_copier_close(&c.copier);
     return r;
 }

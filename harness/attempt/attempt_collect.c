@@ -117,7 +117,7 @@ static void collect_artifacts(struct attempt *a, struct attempt_result *ret)
     cleanup_close int root = -EBADF;
     int r;
 
-    if (a->job->artifacts.patterns == NULL || a->facts->started_ns == 0)
+    if (a->job->artifacts.paths.patterns == NULL || a->facts->started_ns == 0)
         return;
     if ((when == JOBS_WHEN_SUCCESS && !passed) || (when == JOBS_WHEN_FAILURE && passed))
         return;

@@ -62,14 +62,14 @@ static bool coverage_of_stream(struct attempt *a, int which, struct attempt_resu
 
 static void coverage_of_files(struct attempt *a, struct attempt_result *ret)
 {
-    struct arena *arena = arena_new();
-    const char **patterns = test_results_rooted(arena, a->job, a->job->coverage.cobertura);
+    const char **patterns = a->job->coverage.cobertura;
     cleanup_close int root = sandbox_open_root(a->ctx->stage, &a->sandbox);
     struct strings paths = {0};
     const char *unmatched;
     struct stat st;
 
-    if (root >= 0 && test_files_find(root, patterns, &paths, &unmatched) == 0 && paths.n == 1) {
+    if (root >= 0 && test_files_find(root, a->job->workdir, patterns, &paths, &unmatched) == 0 &&
+        paths.n == 1) {
         cleanup_close int fd = file_open_beneath(root, paths.items[0],
                                                  O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW, 0);
 
@@ -83,7 +83,6 @@ static void coverage_of_files(struct attempt *a, struct attempt_result *ret)
                       paths.n > 1 ? "matches more than one file" : "matches no file");
     }
     strings_free(&paths);
-    arena_free(arena);
 }
 
 void coverage_collect(struct attempt *a, struct attempt_result *ret)

@@ -28,6 +28,18 @@ static bool same_limits(const struct jobs_limits *a, const struct jobs_limits *b
     return true;
 }
 
+static bool same_globs(const struct jobs_globs *a, const struct jobs_globs *b)
+{
+    const char **x = a->patterns, **y = b->patterns;
+
+    if (x == NULL || y == NULL)
+        return x == y;
+    for (; *x != NULL && *y != NULL; x++, y++)
+        if (!str_eq(*x, *y))
+            return false;
+    return *x == *y;
+}
+
 static bool same_inputs(const struct jobs_job *a, const struct jobs_job *b)
 {
     if (a->n_inputs != b->n_inputs)
@@ -37,7 +49,7 @@ static bool same_inputs(const struct jobs_job *a, const struct jobs_job *b)
 
         if (!str_eq(x->from, y->from) || !str_eq(x->to, y->to) || x->mode != y->mode ||
             x->owner != y->owner || x->depth != y->depth || x->host.trusted != y->host.trusted ||
-            x->host.untrusted != y->host.untrusted)
+            x->host.untrusted != y->host.untrusted || !same_globs(&x->exclude, &y->exclude))
             return false;
     }
     return true;

@@ -5,7 +5,8 @@
  * the files hold. */
 #include "harness/attempt/test_files.h"
 
-#include "harness/attempt/artifact_patterns.h"
+#include "base/patterns.h"
+#include "harness/attempt/artifact_base.h"
 #include "harness/attempt/artifact_place.h"
 
 #include <dirent.h>
@@ -19,12 +20,12 @@
 /* A directory on the way. */
 struct find_level {
     DIR *dir;
-    struct artifact_states states;
+    struct pattern_states states;
     size_t path_length; /* of the path up to it */
 };
 
 struct finder {
-    struct artifact_patterns *patterns;
+    struct patterns *patterns;
     struct find_level levels[DEPTH_MAX];
     size_t depth; /* how many of them are open */
     struct strbuf path;
@@ -37,18 +38,18 @@ static void find_leave(struct finder *f)
     struct find_level *l = &f->levels[--f->depth];
 
     (void)closedir(l->dir);
-    artifact_states_free(&l->states);
+    pattern_states_free(&l->states);
 }
 
 /* Goes into a directory of the job's; -ELOOP: it lies too deep, and something in it may match. */
-static int find_enter(struct finder *f, int fd, struct artifact_states states)
+static int find_enter(struct finder *f, int fd, struct pattern_states states)
 {
     bool is_kernels = artifact_is_kernels(fd), too_deep = !is_kernels && f->depth == DEPTH_MAX;
     DIR *dir = is_kernels || too_deep ? NULL : fdopendir(fd);
 
     if (dir == NULL) {
         (void)close(fd);
-        artifact_states_free(&states);
+        pattern_states_free(&states);
         return too_deep ? -ELOOP : 0;
     }
     f->levels[f->depth++] = (struct find_level){dir, states, f->path.len};
@@ -57,13 +58,13 @@ static int find_enter(struct finder *f, int fd, struct artifact_states states)
 
 /* What is no directory any more has nothing that matches; nor has what the harness may not open,
  * which is not the job's. */
-static int find_open(struct finder *f, int dirfd, const char *name, struct artifact_states states)
+static int find_open(struct finder *f, int dirfd, const char *name, struct pattern_states states)
 {
     int fd = file_open_beneath(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 
     if (fd >= 0)
         return find_enter(f, fd, states);
-    artifact_states_free(&states);
+    pattern_states_free(&states);
     return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM ? fd : 0;
 }
 
@@ -77,18 +78,18 @@ static int find_look(struct finder *f, const struct dirent *e)
 {
     struct find_level *l = &f->levels[f->depth - 1];
     unsigned char type = e->d_type;
-    struct artifact_states states;
+    struct pattern_states states;
     struct stat st;
 
     if (type == DT_UNKNOWN && fstatat(dirfd(l->dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
         type = (unsigned char)IFTODT(st.st_mode);
     if (type == DT_DIR) {
-        if (!artifact_patterns_enter(f->patterns, &l->states, e->d_name, &states))
+        if (!patterns_enter(f->patterns, &l->states, e->d_name, &states))
             return 0;
         set_path(f, e->d_name);
         return find_open(f, dirfd(l->dir), e->d_name, states);
     }
-    if (type != DT_REG || !artifact_patterns_match(f->patterns, &l->states, e->d_name))
+    if (type != DT_REG || !patterns_match(f->patterns, &l->states, e->d_name, true))
         return 0;
     if (f->found->n == TEST_FILES_MAX)
         return -E2BIG;
@@ -121,24 +122,25 @@ static int compare_paths(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-int test_files_find(int root, const char *const *patterns, struct strings *ret_paths,
-                    const char **ret_unmatched)
+int test_files_find(int root, const char *workdir, const char *const *patterns,
+                    struct strings *ret_paths, const char **ret_unmatched)
 {
     struct finder f = {.found = ret_paths, .end_ns = clock_monotonic_ns() + FIND_NS};
-    struct artifact_states states;
+    cleanup_free char *base = artifact_base(root, workdir);
+    struct pattern_states states;
     int fd = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
 
     if (fd < 0)
         return -errno;
-    f.patterns = artifact_patterns_new(patterns);
-    artifact_patterns_begin(f.patterns, &states);
+    f.patterns = patterns_new(patterns, base);
+    patterns_begin(f.patterns, &states);
     (void)find_enter(&f, fd, states);
     r = find_walk(&f);
     *ret_unmatched = NULL;
     for (size_t i = 0; *ret_unmatched == NULL && patterns[i] != NULL; i++)
-        if (!artifact_patterns_used(f.patterns, i))
+        if (!patterns_used(f.patterns, i))
             *ret_unmatched = patterns[i];
-    artifact_patterns_free(f.patterns);
+    patterns_free(f.patterns);
     strbuf_free(&f.path);
     if (ret_paths->n > 1)
         qsort(ret_paths->items, ret_paths->n, sizeof(ret_paths->items[0]), compare_paths);

@@ -185,30 +185,11 @@ static void read_results(struct test_reading *t, const char *path)
     }
 }
 
-const char **test_results_rooted(struct arena *arena, const struct jobs_job *job,
-                                 const char *const *patterns)
-{
-    const char **list;
-    size_t n = 0;
-
-    while (patterns[n] != NULL)
-        n++;
-    list = arena_alloc(arena, (n + 1) * sizeof(*list));
-    for (size_t i = 0; i < n; i++)
-        list[i] = patterns[i][0] == '/' ? patterns[i]
-                  : str_eq(job->workdir, "/")
-                      ? arena_printf(arena, "/%s", patterns[i])
-                      : arena_printf(arena, "%s/%s", job->workdir, patterns[i]);
-    return list;
-}
-
 static void read_format(struct test_reading *t)
 {
-    struct arena *arena = arena_new();
     struct strings paths = {0};
     const char *unmatched;
-    const char **patterns = test_results_rooted(arena, t->a->job, t->wanted->patterns);
-    int r = test_files_find(t->root, patterns, &paths, &unmatched);
+    int r = test_files_find(t->root, t->a->job->workdir, t->wanted->patterns, &paths, &unmatched);
 
     if (r == -E2BIG)
         tests_problem(t, "more than %d files match", TEST_FILES_MAX);
@@ -222,7 +203,6 @@ static void read_format(struct test_reading *t)
     for (size_t i = 0; r == 0 && i < paths.n && !t->failed; i++)
         read_results(t, paths.items[i]);
     strings_free(&paths);
-    arena_free(arena);
 }
 
 /* ---- the whole ---- */

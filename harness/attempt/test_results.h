@@ -6,6 +6,3 @@
 
 /* Reads them, once the job is judged by all else, and judges it anew where they fail it. */
 void test_results_collect(struct attempt *a, struct attempt_result *ret);
-/* Returns patterns as absolute ones: those that are relative begin at the job's workdir. */
-const char **test_results_rooted(struct arena *arena, const struct jobs_job *job,
-                                 const char *const *patterns);

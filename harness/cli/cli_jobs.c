@@ -112,9 +112,9 @@ static void add_names(json_t *object, const struct jobs_job *job)
         (void)json_object_set(object, "secrets", secrets);
     if (json_array_size(services) > 0)
         (void)json_object_set(object, "services", services);
-    if (job->artifacts.patterns != NULL)
+    if (job->artifacts.paths.patterns != NULL)
         (void)json_object_set_new(object, "artifacts",
-                                  name_array((const char *const *)job->artifacts.patterns));
+                                  name_array((const char *const *)job->artifacts.paths.patterns));
     json_decref(secrets);
     json_decref(services);
 }

@@ -54,9 +54,10 @@ static const struct cli_option options[] = {
                "where it starts (default: /work); a relative path is one from here"),
     CLI_OPTION('\0', "artifacts", CLI_TEXT, FIELD(o.artifacts), "DIR",
                "copy what --artifact names to this new or empty directory"),
-    CLI_OPTION(
-        '\0', "artifact", CLI_LIST, FIELD(artifacts), "PATTERN",
-        "files to be copied when it has ended: a pattern of absolute paths; may be repeated"),
+    CLI_OPTION('\0', "artifact", CLI_LIST, FIELD(artifacts), "PATTERN",
+               "files to be copied when it has ended: a path or a pattern, absolute or below "
+               "--workdir; may "
+               "be repeated"),
     CLI_OPTION('\0', "result", CLI_TEXT, FIELD(result), "FILE",
                "write verdict, evidence and figures to FILE, one line as in results.jsonl; fd:N is "
                "the descriptor N"),
@@ -327,10 +328,6 @@ static int check_arguments(const struct exec_arguments *a, const struct cli_word
         return cli_wrong(&command, "--result and --result-fd exclude each other");
     if ((a->o.artifacts != NULL) != (a->artifacts.n > 0))
         return cli_wrong(&command, "--artifacts DIR and --artifact PATTERN go together");
-    for (size_t i = 0; i < a->artifacts.n; i++)
-        if (a->artifacts.items[i][0] != '/')
-            return cli_wrong(&command, "--artifact takes a pattern of absolute paths, got '%s'",
-                             a->artifacts.items[i]);
     if (a->o.terminal && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
         return cli_wrong(&command,
                          "-t takes a terminal as standard input and output, and there is none");

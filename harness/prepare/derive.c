@@ -85,6 +85,8 @@ static int add_inputs(struct texts *t, const struct prepared *p, const struct jo
         r = digest_input(p, in->from, digest, err);
         derive_add(t, in->to);
         derive_add(t, arena_printf(t->arena, "%d %s", in->mode, r == 0 ? digest : ""));
+        if (in->exclude.patterns != NULL)
+            add_list(t, "exclude", in->exclude.patterns);
     }
     return r;
 }

@@ -93,7 +93,7 @@ static void make_job(struct session *s)
         s->job->services = NULL;
     s->job->env = s->env;
     s->job->stdin_text = s->job->stdin_file.path = NULL;
-    s->job->artifacts.patterns = NULL;
+    s->job->artifacts.paths.patterns = NULL;
     memset(s->job->tests, 0, sizeof(s->job->tests));
     s->job->coverage = (struct jobs_coverage){0};
     if (s->terminal)

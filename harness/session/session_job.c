@@ -33,7 +33,7 @@ static size_t make_bases(struct session_job *s, const struct jobs_job *of_file,
     for (size_t i = n, at = job->from; i-- > 0; at = of_file[at].from) {
         s->jobs[i] = of_file[at];
         s->jobs[i].n_needs = 0;
-        s->jobs[i].artifacts.patterns = NULL;
+        s->jobs[i].artifacts.paths.patterns = NULL;
         memset(s->jobs[i].tests, 0, sizeof(s->jobs[i].tests));
         s->jobs[i].coverage = (struct jobs_coverage){0};
         s->jobs[i].from = i > 0 ? i - 1 : JOBS_FROM_NOTHING;

@@ -224,7 +224,7 @@ static struct node *needs_of(struct writing *w, const struct jobs_job *job)
 /* Whether a key that is about files says nothing of which: it would be refused in a job. */
 static bool names_no_files(const struct jobs_job *job, const char *key)
 {
-    return (str_eq(key, "artifacts") && job->artifacts.patterns == NULL) ||
+    return (str_eq(key, "artifacts") && job->artifacts.paths.patterns == NULL) ||
            (str_eq(key, "junit") && job->tests[JOBS_TESTS_JUNIT].patterns == NULL) ||
            (str_eq(key, "tap") && job->tests[JOBS_TESTS_TAP].patterns == NULL) ||
            (str_eq(key, "ctrf") && job->tests[JOBS_TESTS_CTRF].patterns == NULL);

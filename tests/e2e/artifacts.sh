@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Artifacts: regular files beneath the job's root, copied out following no link.
+# Artifacts: files, links that stay inside and directories beneath the job's root, copied out following no link.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -41,7 +41,7 @@ jobs:
       ln -s /etc linked
       echo x >"out/-rf"
       echo x >"out/\$(printf 'new\\nline')"
-    artifacts: ["/work/out/*", /work/linked/passwd]
+    artifacts: ["/work/out/*", "/work/linked/passwd*"]
   only-on-failure:
     run: echo x >a; exit 0
     artifacts: {paths: [/work/a], when: failure}
@@ -67,11 +67,34 @@ jobs:
       mkdir d
       i=0; while [ \$i -lt 100 ]; do ln a d/l\$i; i=\$((i + 1)); done
     artifacts: {paths: [/work/a, /work/d], max: 5M}
+  kept:
+    workdir: /here
+    run: |
+      mkdir -m 750 tree tree/empty tree/skipped && echo x >tree/file.txt && echo y >tree/file.tmp
+      echo z >tree/skipped/file && chmod 640 tree/file.txt && ln -s file.txt tree/link && ln -s ../there tree/dangling
+      touch -h -d 2001-02-03T04:05:06Z tree/file.txt tree/empty tree/link && touch -d 2002-02-03T04:05:06Z tree
+    artifacts: {paths: ["tr{ee,unk}"], exclude: ["**/*.tmp", tree/skipped]}
+  missing:
+    run: echo x >there
+    artifacts: [there, gone, "*.none"]
+  missing-glob:
+    run: echo
+    artifacts: {paths: ["*.none"], if-missing: fail}
+  missing-noted:
+    run: echo
+    artifacts: {paths: [gone], if-missing: note}
+  missing-ignored:
+    run: echo
+    artifacts: {paths: [gone, "*.none"], if-missing: ignore}
+  missing-and-failed:
+    run: exit 4
+    artifacts: gone
   sparse:
     run: truncate -s 40M sparse; echo end >>sparse
     artifacts: [/work/sparse]
 YAML
 cupel_run artifacts.yaml
+expect_exit 1 # and not 3: a link among the artifacts is no loss
 a=out/artifacts
 
 # Where an artifact came to lie: by its name, wherever below the job's directory.
@@ -91,6 +114,32 @@ expect_equal "$(find "$a" ! -user 0 -o -perm /6000 -o -type b -o -type c -o -typ
 it "a directory is collected with what is in it"
 expect_equal "$(cat "$(artifact directory a)" "$(artifact directory b)" | tr '\n' ' ')" "1 2 "
 
+it "links that stay inside, modes, times and empty directories are kept; braces, exclude and workdir"
+expect_verdict kept passed
+expect_equal "$(cd "$a/kept" && find . -mindepth 1 -printf '%P %y %l\n' | sort)" "here d 
+here/tree d 
+here/tree/dangling l ../there
+here/tree/empty d 
+here/tree/file.txt f 
+here/tree/link l file.txt"
+expect_equal "$(stat -c '%a %Y' "$a"/kept/here/tree{,/file.txt,/empty} | tr '\n' ' ')" "750 1012709106 640 981173106 750 981173106 "
+expect_equal "$(stat -c %Y "$a/kept/here/tree/link")" 981173106
+expect_result kept '(.artifacts | map(sub("artifacts/kept/here/tree/"; ""))) == ["dangling", "file.txt", "link"] and (has("notes") | not)'
+
+it "a path that is missing fails the job, a pattern is noted; if-missing says otherwise"
+expect_verdict missing failed
+expect_evidence missing '^artifact gone is missing$'
+expect_result missing '.notes | any(. == "artifact pattern *.none matched nothing")'
+expect_equal "$(cat "$(artifact missing there)")" x
+expect_verdict missing-glob failed
+expect_evidence missing-glob '^artifact pattern \*.none matched nothing$'
+expect_verdict missing-noted passed
+expect_result missing-noted '.notes == ["artifact gone is missing"]'
+expect_verdict missing-ignored passed
+expect_result missing-ignored 'has("notes") | not'
+expect_verdict missing-and-failed failed
+expect_evidence missing-and-failed '^exit code 4, expected 0$'
+
 it "what matched nothing is said"
 expect_result nothing '(.verdict == "passed") and ((.notes // []) | tostring | contains("nosuch"))'
 
@@ -98,7 +147,7 @@ it "links are not followed, fifos and devices are not opened"
 expect_verdict hostile passed
 expect_equal "$(grep -rl secret "$a" 2>/dev/null)" ""
 expect_equal "$(grep -rl 'root:x:0' "$a" 2>/dev/null)" ""
-expect_equal "$(find "$a" -type l)" ""
+expect_equal "$(find "$a/hostile" -type l)" ""
 expect_equal "$(cat "$(artifact hostile fine)")" fine
 
 it "when: failure and success"

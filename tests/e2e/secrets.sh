@@ -50,7 +50,7 @@ jobs:
   differs: {run: 'echo "answer $OTHER"', expect: {stdout: "answer correct 1\n"}}
   same: {run: 'echo "$MADE"; echo "***"', expect: {stdout: "from-the-command\n***\n"}}
   left: {run: 'setsid sh -c "sleep 100; : $OTHER" & sleep 0.2'}
-  named: {run: 'mkdir -p /work/out/d; echo x >"/work/out/an-$MADE.txt"; mkdir "/work/out/in-$MADE"; echo y >"/work/out/in-$MADE/f"; ln -s x "/work/out/link-$MADE"', artifacts: [/work/out/**]}
+  named: {run: 'mkdir -p /work/out/d; echo x >"/work/out/an-$MADE.txt"; mkdir "/work/out/in-$MADE"; echo y >"/work/out/in-$MADE/f"; ln -s /x "/work/out/link-$MADE"; ln -s "in-$MADE" /work/out/to', artifacts: [/work/out/**]}
   taken: {run: ':', artifacts: [/run/secrets/**]}
   steps: {run: [{name: one, run: 'printf "begin $OTHER|correct horse"'}, {name: two, run: 'printf " battery staple"'}, {name: three, run: 'echo "end of it"; exit 3'}]}
   after: {run: 'printf "correct hor"', after: 'echo "se battery staple $OTHER"'}

@@ -220,10 +220,10 @@ it "a missing, empty or broken file fails the job, and says why"
 expect_verdict too-deep failed
 expect_result too-deep '.evidence | test("directories where files may match are nested deeper than 64")'
 expect_verdict missing failed
-expect_result missing '.evidence == "junit: no file matches /work/none/*.xml" and .tests.passed == 1'
+expect_result missing '.evidence == "junit: no file matches none/*.xml" and .tests.passed == 1'
 for case in 'truncated:no well-formed XML' 'html:begins with <html>' 'no-cases:has no test case' 'empty:no well-formed XML' \
     'internal:document type' 'external:document type' 'bomb:document type' 'bytes:no well-formed XML' 'deep:elements in more than' \
-    'large:larger than 32 MiB' 'link:no file matches /work/l.xml' 'special:no file matches' 'files:more than 256 files' 'kernel:no file matches'; do
+    'large:larger than 32 MiB' 'link:no file matches l.xml' 'special:no file matches' 'files:more than 256 files' 'kernel:no file matches'; do
     expect_verdict "${case%%:*}" failed
     expect_result "${case%%:*}" ".evidence | test(\"^junit: .*${case#*:}\")"
 done

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_patterns: patterns of artifacts against a path. Input: up to four patterns and a path, each
  * up to a NUL byte or the end, the path first. What the compiled patterns say together is what each
- * says alone, tried out. */
+ * says alone, tried out; and so with braces, which stand for several. */
 #include "fuzz.h"
 
 #include "pattern_reference.h"
@@ -36,6 +36,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; *path != '\0' && i < n; i++)
         FUZZ_EXPECT(reference_compiled((const char *const *)patterns, path, i) ==
                     reference_naive(patterns[i], path));
+    for (size_t i = 0; *path != '\0' && i < n; i++) {
+        bool many, matches = reference_expanded(patterns[i], path, &many);
+
+        FUZZ_EXPECT(many || matches == reference_braced(patterns[i], path));
+    }
     for (size_t i = 0; i < n; i++)
         free(patterns[i]);
     free(path);

@@ -77,14 +77,27 @@ static int collect_job(struct room *room, const struct jobs_job *job)
     return artifacts_collect(job, room->root, &target, &room->copied, &room->notes, &room->err);
 }
 
-static int collect(struct room *room, const char *pattern, uint64_t max)
+static struct jobs_job job_with(const char **patterns, uint64_t max)
 {
-    const char *patterns[] = {pattern, NULL};
-    struct jobs_job job = {.name = "job", .artifacts = {.patterns = patterns, .max = max}};
+    return (struct jobs_job){
+        .name = "job",
+        .workdir = "/w",
+        .artifacts = {.paths = {patterns, NULL}, .if_missing = JOBS_MISSING_DEFAULT, .max = max}};
+}
 
+static void forget(struct room *room)
+{
     strings_free(&room->copied);
     strings_free(&room->notes);
     assert_int_equal(file_remove_tree_at(reports_out_dirfd(room->out), "artifacts/job"), 0);
+}
+
+static int collect(struct room *room, const char *pattern, uint64_t max)
+{
+    const char *patterns[] = {pattern, NULL};
+    struct jobs_job job = job_with(patterns, max);
+
+    forget(room);
     return collect_job(room, &job);
 }
 
@@ -131,6 +144,19 @@ static void assert_content(struct room *room, const char *path, const char *expe
     assert_string_equal(data, expected);
 }
 
+static size_t entries_of(struct room *room, const char *path)
+{
+    struct artifact_names names;
+    int dir = openat(reports_out_dirfd(room->out), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    size_t n;
+
+    assert_int_equal(artifact_names_read(dir, NULL, 16 << 20, &names), 0);
+    n = names.n;
+    artifact_names_free(&names);
+    (void)close(dir);
+    return n;
+}
+
 /* Makes `depth` directories of this name within one another below the directory `at`, and a file in
  * the last. */
 static void put_deep(struct room *room, const char *at, const char *name, unsigned depth)
@@ -170,6 +196,10 @@ static void test_patterns(void **state)
         {"/w/*/*/*.log", "w/d/deep/x.log"},
         {"/w/d/deep/x.log", "w/d/deep/x.log"},
         {"/**", "w/a.log w/b.log w/d/.hidden w/d/deep/x.log w/d/e.txt"},
+        {"a.log", "w/a.log"}, /* below the workdir */
+        {"*/e.txt", "w/d/e.txt"},
+        {"**/*.log", "w/a.log w/b.log w/d/deep/x.log"},
+        {"", "w/a.log w/b.log w/d/.hidden w/d/deep/x.log w/d/e.txt"},
     };
     struct room *room = *state;
 
@@ -188,7 +218,7 @@ static void test_patterns(void **state)
 
 static void test_patterns_that_match_nothing(void **state)
 {
-    static const char *const table[] = {"/none", "/w/*.log", "/w/a.txt/x", "/w/**/none", "/*.txt"};
+    static const char *const table[] = {"/none*", "/w/*.log", "/w/a.txt/?", "/w/**/none", "/*.txt"};
     struct room *room = *state;
 
     put(room, "w/a.txt", "a");
@@ -211,17 +241,239 @@ static void test_links_are_not_followed(void **state)
     assert_int_equal(symlinkat("real", room->root, "w/inner"), 0);
     assert_int_equal(symlinkat("loop", room->root, "w/loop"), 0);
     assert_int_equal(collect(room, "/w/**", UINT64_MAX), 0);
-    assert_copied(room, "w/real/file");
-    assert_notes(room, "artifact w/absolute is a symbolic link; not followed, not copied "
-                       "artifact w/dir is a symbolic link; not followed, not copied "
-                       "artifact w/inner is a symbolic link; not followed, not copied "
-                       "artifact w/loop is a symbolic link; not followed, not copied");
-    assert_int_equal(collect(room, "/w/dir/passwd", UINT64_MAX), 0);
+    assert_copied(room, "w/inner w/loop w/real/file");
+    assert_notes(room, "artifact w/absolute is a symbolic link that leads out of the artifacts; "
+                       "not followed, not copied "
+                       "artifact w/dir is a symbolic link that leads out of the artifacts; not "
+                       "followed, not copied");
+    assert_int_equal(collect(room, "/w/dir/passwd", UINT64_MAX), 1);
     assert_copied(room, "");
+    assert_notes(room, "artifact /w/dir/passwd is missing");
     assert_int_equal(collect(room, "/w/*/passwd", UINT64_MAX), 0);
     assert_copied(room, "");
-    assert_int_equal(collect(room, "/w/inner/file", UINT64_MAX), 0);
+    assert_int_equal(collect(room, "/w/inner/file", UINT64_MAX), 1);
     assert_copied(room, "");
+}
+
+/* What a link says is kept as it is where it leads to nothing above the artifacts. */
+static void test_links(void **state)
+{
+    static const struct {
+        const char *name, *target;
+        bool kept;
+    } table[] = {
+        {"w/a", "real/file", true},
+        {"w/b", "./real/./file", true},
+        {"w/c", "../w/real/file", true}, /* up to the top, and no further */
+        {"w/d", "../../w/real/file", false},
+        {"w/e", "real/../real/file", false}, /* "real" may be a link by then */
+        {"w/f", "none", true},
+        {"w/g", "/w/real/file", false},
+        {"w/real/h", "../../w", true},
+        {"w/real/i", "../../..", false},
+        {"w/real/j", ".././../w", true},
+        {"w/real/k", "..", true},
+        {"w/l", "real/..", false},
+    };
+    struct room *room = *state;
+    char target[64];
+    struct stat st;
+
+    put(room, "w/real/file", "file");
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        const struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 2000, .tv_nsec = 3}};
+
+        assert_int_equal(symlinkat(table[i].target, room->root, table[i].name), 0);
+        assert_int_equal(utimensat(room->root, table[i].name, times, AT_SYMLINK_NOFOLLOW), 0);
+    }
+    assert_int_equal(collect(room, "", UINT64_MAX), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        cleanup_free char *path = xasprintf("artifacts/job/%s", table[i].name);
+        ssize_t n = readlinkat(reports_out_dirfd(room->out), path, target, sizeof(target) - 1);
+
+        assert_int_equal(n >= 0, table[i].kept);
+        if (n < 0)
+            continue;
+        target[n] = '\0';
+        assert_string_equal(target, table[i].target);
+        assert_int_equal(fstatat(reports_out_dirfd(room->out), path, &st, AT_SYMLINK_NOFOLLOW), 0);
+        assert_int_equal(st.st_mtim.tv_sec, 2000);
+        assert_int_equal(st.st_mtim.tv_nsec, 3);
+    }
+    /* what it says counts as a file's bytes do */
+    assert_int_equal(collect(room, "/w/a", 9), 0);
+    assert_copied(room, "w/a");
+    assert_int_equal(collect(room, "/w/a", 8), 1);
+    assert_copied(room, "");
+    assert_notes(room, "artifacts exceed their max of 8 B: the rest was not copied");
+}
+
+/* What a list of patterns with this rule brings. */
+static int collect_with(struct room *room, const char *const *patterns, const char *exclude,
+                        enum jobs_missing missing)
+{
+    const char *excluded[] = {exclude, NULL};
+    struct jobs_job job = job_with((const char **)patterns, UINT64_MAX);
+
+    forget(room);
+    job.artifacts.if_missing = missing;
+    if (exclude != NULL)
+        job.artifacts.exclude.patterns = excluded;
+    return collect_job(room, &job);
+}
+
+static void test_exclude(void **state)
+{
+    static const struct {
+        const char *exclude, *copied;
+    } table[] = {
+        {"d", "w/a.log w/b.txt"}, /* with all that it holds */
+        {"d/**", "w/a.log w/b.txt"},
+        {"**/*.log", "w/b.txt w/d/y.txt"},
+        {"/w/a.log", "w/b.txt w/d/x.log w/d/y.txt"},
+        {"none", "w/a.log w/b.txt w/d/x.log w/d/y.txt"},
+    };
+    static const char *const patterns[] = {"/w/**", NULL};
+    struct room *room = *state;
+
+    put(room, "w/a.log", "a");
+    put(room, "w/b.txt", "b");
+    put(room, "w/d/x.log", "x");
+    put(room, "w/d/y.txt", "y");
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        assert_int_equal(collect_with(room, patterns, table[i].exclude, JOBS_MISSING_DEFAULT), 0);
+        assert_copied(room, table[i].copied);
+        assert_notes(room, "");
+    }
+    /* a directory of which all is left out is there as an empty one, or not at all */
+    assert_int_equal(collect_with(room, patterns, "d/**", JOBS_MISSING_DEFAULT), 0);
+    assert_int_equal(entries_of(room, "artifacts/job/w/d"), 0);
+    assert_int_equal(collect_with(room, patterns, "d", JOBS_MISSING_DEFAULT), 0);
+    assert_int_equal(
+        faccessat(reports_out_dirfd(room->out), "artifacts/job/w/d", F_OK, AT_SYMLINK_NOFOLLOW),
+        -1);
+}
+
+static void test_if_missing(void **state)
+{
+    static const char *const plain[] = {"/w/there", "/w/none", "x\\*y", NULL},
+                             *const globs[] = {"/w/the*", "n*", NULL},
+                             *const pipes[] = {"/w/fifo", NULL};
+    struct room *room = *state;
+
+    put(room, "w/there", "x");
+    assert_int_equal(mkfifoat(room->root, "w/fifo", 0644), 0);
+    assert_int_equal(collect_with(room, plain, NULL, JOBS_MISSING_DEFAULT), 1);
+    assert_copied(room, "w/there");
+    assert_notes(room, "artifact /w/none is missing, and 1 more of them");
+    assert_int_equal(collect_with(room, plain, NULL, JOBS_MISSING_NOTE), 0);
+    assert_notes(room, "artifact /w/none is missing artifact x\\*y is missing");
+    assert_int_equal(collect_with(room, plain, NULL, JOBS_MISSING_IGNORE), 0);
+    assert_notes(room, "");
+    assert_int_equal(collect_with(room, globs, NULL, JOBS_MISSING_DEFAULT), 0);
+    assert_notes(room, "artifact pattern n* matched nothing");
+    assert_int_equal(collect_with(room, globs, NULL, JOBS_MISSING_FAIL), 1);
+    assert_notes(room, "artifact pattern n* matched nothing");
+    /* what is there and cannot be copied is missing, too; the last note says why the job failed */
+    assert_int_equal(collect_with(room, pipes, NULL, JOBS_MISSING_DEFAULT), 1);
+    assert_int_equal(room->notes.n, 2);
+    assert_string_equal(room->notes.items[0], "artifact w/fifo is no regular file; not copied");
+    assert_string_equal(room->notes.items[1], "artifact /w/fifo cannot be copied");
+}
+
+/* Braces are served by any of what they stand for. */
+static void test_missing_of_braces(void **state)
+{
+    static const char written[] = "/w/{a,b}", other[] = "/w/{c,d}";
+    const char *patterns[] = {"/w/a", "/w/b", "/w/c", "/w/d", NULL},
+               *from[] = {written, written, other, other};
+    struct room *room = *state;
+    struct jobs_job job = job_with(patterns, UINT64_MAX);
+
+    put(room, "w/b", "x");
+    job.artifacts.paths.written = from;
+    assert_int_equal(collect_job(room, &job), 0);
+    assert_copied(room, "w/b");
+    assert_notes(room, "artifact pattern /w/{c,d} matched nothing");
+}
+
+/* Relative patterns are below the workdir as the root's links lead to it, never out of the root. */
+static void test_workdir_behind_links(void **state)
+{
+    static const struct {
+        const char *workdir, *copied;
+    } table[] = {
+        {"/real/dir", "real/dir/f"},
+        {"/link", "real/dir/f"},
+        {"/absolute/dir", "real/dir/f"},
+        {"/out", ""},
+        {"/loop", ""},
+        {"/up/real/./dir", "real/dir/f"},
+        {"/none", ""},
+        {"/link/../dir", "real/dir/f"},
+        {"/w[1]", "w[1]/f"},
+    };
+    static const char *const patterns[] = {"f*", NULL};
+    struct room *room = *state;
+
+    put(room, "real/dir/f", "x");
+    put(room, "w[1]/f", "x");
+    assert_int_equal(symlinkat("real/dir", room->root, "link"), 0);
+    assert_int_equal(symlinkat("/real", room->root, "absolute"), 0);
+    assert_int_equal(symlinkat("../../../../../../etc", room->root, "out"), 0);
+    assert_int_equal(symlinkat("loop", room->root, "loop"), 0);
+    assert_int_equal(symlinkat("../..", room->root, "up"), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        struct jobs_job job = job_with((const char **)patterns, UINT64_MAX);
+
+        forget(room);
+        job.workdir = table[i].workdir;
+        assert_int_equal(collect_job(room, &job), 0);
+        assert_copied(room, table[i].copied);
+    }
+}
+
+static void put_times(struct room *room, const char *path, mode_t mode, time_t at)
+{
+    const struct timespec times[2] = {{.tv_sec = at}, {.tv_sec = at, .tv_nsec = 7}};
+
+    assert_int_equal(fchmodat(room->root, path, mode, 0), 0);
+    assert_int_equal(utimensat(room->root, path, times, 0), 0);
+}
+
+/* Modes and times of files and directories come along, and so do directories that hold nothing. */
+static void test_directories_and_times(void **state)
+{
+    static const struct {
+        const char *path;
+        mode_t mode, copied;
+        time_t at; /* 0: a directory that only leads to what is asked for */
+    } table[] = {
+        {"w/d/f", 0640, 0640, 1000},        {"w/d/empty", 0750, 0750, 2000},
+        {"w/d/writable", 0777, 0755, 3000}, {"w/d/sticky", 01711, 0711, 4000},
+        {"w/d", 0700, 0700, 5000},
+    };
+    struct room *room = *state;
+    struct stat st;
+
+    put(room, "w/d/f", "x");
+    for (size_t i = 1; i < 4; i++)
+        assert_int_equal(file_mkdir_p_at(room->root, table[i].path, 0755), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+        put_times(room, table[i].path, table[i].mode, table[i].at);
+    assert_int_equal(collect(room, "d", UINT64_MAX), 0);
+    assert_copied(room, "w/d/f");
+    assert_notes(room, "");
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        cleanup_free char *path = xasprintf("artifacts/job/%s", table[i].path);
+
+        assert_int_equal(fstatat(reports_out_dirfd(room->out), path, &st, 0), 0);
+        assert_int_equal(st.st_mode & 07777, table[i].copied);
+        assert_int_equal(st.st_mtim.tv_sec, table[i].at);
+        assert_int_equal(st.st_mtim.tv_nsec, 7);
+    }
+    assert_int_equal(collect(room, "/w/d/empty", UINT64_MAX), 0);
+    assert_int_equal(entries_of(room, "artifacts/job/w/d"), 1);
 }
 
 static void test_only_regular_files(void **state)
@@ -335,19 +587,6 @@ static ino_t inode_of_copy(struct room *room, const char *name)
 
     assert_int_equal(fstatat(reports_out_dirfd(room->out), path, &st, AT_SYMLINK_NOFOLLOW), 0);
     return st.st_ino;
-}
-
-static size_t entries_of(struct room *room, const char *path)
-{
-    struct artifact_names names;
-    int dir = openat(reports_out_dirfd(room->out), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    size_t n;
-
-    assert_int_equal(artifact_names_read(dir, NULL, 16 << 20, &names), 0);
-    n = names.n;
-    artifact_names_free(&names);
-    (void)close(dir);
-    return n;
 }
 
 /* Names of one file stay names of one file: its bytes are copied once, and count once. */
@@ -530,7 +769,7 @@ static void test_depth_and_notes_are_bounded(void **state)
         char name[32];
 
         (void)snprintf(name, sizeof(name), "w/l%d", i);
-        assert_int_equal(symlinkat("x", room->root, name), 0);
+        assert_int_equal(symlinkat("/x", room->root, name), 0);
     }
     assert_int_equal(collect(room, "/w/l*", UINT64_MAX), 0);
     assert_int_equal(room->notes.n, 21); /* twenty, and how many more there were */
@@ -543,7 +782,7 @@ static void test_link_in_the_out_directory(void **state)
 {
     struct room *room = *state;
     const char *patterns[] = {"/w/f", NULL};
-    struct jobs_job job = {.name = "job", .artifacts = {.patterns = patterns, .max = UINT64_MAX}};
+    struct jobs_job job = job_with(patterns, UINT64_MAX);
     cleanup_free char *victim = xasprintf("%s/victim", room->path);
     int out = reports_out_dirfd(room->out);
 
@@ -576,7 +815,7 @@ static void test_overlapping_patterns(void **state)
 {
     struct room *room = *state;
     const char *patterns[] = {"/w/*", "/w/a", NULL};
-    struct jobs_job job = {.name = "job", .artifacts = {.patterns = patterns, .max = UINT64_MAX}};
+    struct jobs_job job = job_with(patterns, UINT64_MAX);
 
     put(room, "w/a", "x");
     assert_int_equal(collect_job(room, &job), 0);
@@ -594,7 +833,7 @@ static void test_stopped(void **state)
 {
     struct room *room = *state;
     const char *patterns[] = {"/w/*", NULL};
-    struct jobs_job job = {.name = "job", .artifacts = {.patterns = patterns, .max = UINT64_MAX}};
+    struct jobs_job job = job_with(patterns, UINT64_MAX);
     const struct artifacts_target target = {.out = room->out, .name = "job", .stopped = always};
 
     put(room, "w/a", "x");
@@ -635,7 +874,7 @@ static void test_stale_file_where_a_directory_is_needed(void **state)
 {
     struct room *room = *state;
     const char *patterns[] = {"/w/**", NULL};
-    struct jobs_job job = {.name = "job", .artifacts = {.patterns = patterns, .max = UINT64_MAX}};
+    struct jobs_job job = job_with(patterns, UINT64_MAX);
     int out = reports_out_dirfd(room->out);
     put(room, "w/x/f", "new");
     assert_int_equal(file_mkdir_p_at(out, "artifacts/job/w", 0755), 0);
@@ -650,6 +889,12 @@ int main(void)
         TEST(test_patterns),
         TEST(test_patterns_that_match_nothing),
         TEST(test_links_are_not_followed),
+        TEST(test_links),
+        TEST(test_exclude),
+        TEST(test_if_missing),
+        TEST(test_missing_of_braces),
+        TEST(test_workdir_behind_links),
+        TEST(test_directories_and_times),
         TEST(test_only_regular_files),
         TEST(test_modes),
         TEST(test_sparse_file),

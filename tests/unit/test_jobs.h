@@ -108,6 +108,12 @@ static inline void same_step(const struct jobs_step *a, const struct jobs_step *
     assert_int_equal(a->when, b->when);
 }
 
+static inline void same_globs(const struct jobs_globs *x, const struct jobs_globs *y)
+{
+    same_texts((const char *const *)x->patterns, (const char *const *)y->patterns);
+    same_texts((const char *const *)x->written, (const char *const *)y->written);
+}
+
 static inline void same_input(const struct jobs_input *a, const struct jobs_input *b)
 {
     same_text(a->from, b->from);
@@ -116,6 +122,7 @@ static inline void same_input(const struct jobs_input *a, const struct jobs_inpu
     assert_int_equal(a->owner, b->owner);
     assert_int_equal(a->host.trusted, b->host.trusted);
     assert_int_equal(a->host.untrusted, b->host.untrusted);
+    same_globs(&a->exclude, &b->exclude);
 }
 
 static inline void same_ends(const struct jobs_job *x, const struct jobs_job *y)
@@ -196,6 +203,17 @@ static inline void same_claims(const struct jobs_job *x, const struct jobs_job *
 }
 
 /* Compares all but places, and what is said of a matrix. */
+static inline void same_artifacts(const struct jobs_artifacts *x, const struct jobs_artifacts *y)
+{
+    same_globs(&x->paths, &y->paths);
+    if (x->paths.patterns == NULL)
+        return;
+    same_globs(&x->exclude, &y->exclude);
+    assert_int_equal(x->when, y->when);
+    assert_int_equal(x->if_missing, y->if_missing);
+    assert_int_equal(x->max, y->max);
+}
+
 static inline void same_job(const struct jobs_job *x, const struct jobs_job *y)
 {
     same_text(x->name, y->name);
@@ -221,12 +239,7 @@ static inline void same_job(const struct jobs_job *x, const struct jobs_job *y)
     same_rights(x, y);
     same_text(x->stdin_text, y->stdin_text);
     same_text(x->stdin_file.path, y->stdin_file.path);
-    same_texts((const char *const *)x->artifacts.patterns,
-               (const char *const *)y->artifacts.patterns);
-    if (x->artifacts.patterns != NULL) {
-        assert_int_equal(x->artifacts.when, y->artifacts.when);
-        assert_int_equal(x->artifacts.max, y->artifacts.max);
-    }
+    same_artifacts(&x->artifacts, &y->artifacts);
     same_results(x, y);
     same_services(x, y);
     same_ends(x, y);

@@ -308,9 +308,18 @@ static void test_job_values(void **state)
                                 "'_' and '-', not 'b c'\n"},
         {JOB("stdin: a, stdin-file: numbers.in"),
          "3:25: 'stdin' and 'stdin-file' exclude each other\n"},
-        {JOB("artifacts: a.txt"), "3:26: 'artifacts' must be an absolute path in the job, not "
-                                  "'a.txt'; below the job's workdir "
-                                  "that is '/work/a.txt'\n"},
+        {JOB("artifacts: '!a.txt'"), "3:26: '!a.txt': what is to be left out stands under "
+                                     "'exclude', without '!'\n"},
+        {JOB("artifacts: $HOME/x"), "3:26: '$HOME/x' is read by no shell: write the path in the "
+                                    "job, absolute or relative to 'workdir'\n"},
+        {JOB("artifacts: ['{a,b}{c,d}{e,f}{g,h}{i,j}{k,l}{m,n}{o,p}{q,r}']"),
+         "3:27: 'artifacts' stands for more than 256 patterns\n"},
+        {JOB("inputs: [{from: ., exclude: [a, /b]}]"),
+         "3:43: 'exclude' must name what is in the directory, relative to it: '/b'\n"},
+        {JOB("artifacts: {paths: a, exclude: 'b/{c,../d}'}"),
+         "3:46: 'exclude' must not contain '..': 'b/{c,../d}'\n"},
+        {JOB("artifacts: {paths: a, if-missing: warn}"),
+         "3:49: 'if-missing' must be fail, note or ignore, not 'warn'\n"},
         {JOB("artifacts: {paths: [/a/../b]}"), "3:35: 'paths' must not contain '..': '/a/../b'\n"},
         {JOB("artifacts: {when: failure}"), "3:26: 'artifacts' has no 'paths'\n"},
         {JOB("artifacts: {paths: /a, max: 1Q, when: never}"),

@@ -84,7 +84,7 @@ static void test_steps(void **state)
     assert_int_equal(job->steps[1].line, 27);
     assert_int_equal(job->n_needs, 1);
     assert_int_equal(job->needs[0], 1);
-    assert_null(job->artifacts.patterns);
+    assert_null(job->artifacts.paths.patterns);
     jobs_plan_free(plan);
 }
 
@@ -112,7 +112,7 @@ static void test_everything_of_a_job(void **state)
     assert_int_equal(job->steps[0].expect.stdout_len, 2);
     assert_string_equal(job->stdin_text, "1 2\n");
     assert_int_equal(job->stdin_len, 4);
-    assert_list(job->artifacts.patterns, "</src/*.a>");
+    assert_list(job->artifacts.paths.patterns, "</src/*.a>");
     assert_int_equal(job->artifacts.when, JOBS_WHEN_FAILURE);
     assert_int_equal(job->artifacts.max, 1024 * 1024); /* from the defaults' map */
     assert_int_equal(job->timeout_grace, 250 * NSEC_PER_MSEC);
@@ -321,7 +321,7 @@ static void test_argv_and_defaults_of_defaults(void **state)
     assert_string_equal(strrchr(job->stdin_file.path, '/'), "/numbers.in");
     assert_null(job->stdin_text);
     assert_int_equal(job->n_needs, 2);
-    assert_list(job->artifacts.patterns, "</a></b/*>");
+    assert_list(job->artifacts.paths.patterns, "</a></b/*>");
     assert_int_equal(job->artifacts.max, UINT64_MAX); /* a list replaces the defaults' map */
     assert_list(job->env, "<LEVEL=1><KEEP=yes><HOME_PAGE=here>");
     assert_list(job->pass_env, "");
@@ -391,6 +391,30 @@ static void test_numbers_and_quotes(void **state)
 
 /* A relative input of the defaults follows the workdir of each job; what does not differ is shared.
  */
+/* Patterns as they are written, with what their braces stand for. */
+static void test_artifacts(void **state)
+{
+    static const char text[] =
+        "cupel: 1\n"
+        "defaults: {artifacts: {if-missing: ignore, exclude: '*.o'}}\n"
+        "jobs:\n"
+        "  a: {rootfs: host, run: x, artifacts: {paths: [./a//b/, '{/c,d}/e']}}\n"
+        "  b: {rootfs: host, run: x, artifacts: .}\n";
+    struct loaded r = load_good(text);
+    const struct jobs_artifacts *a = &r.plan->jobs[0].artifacts, *b = &r.plan->jobs[1].artifacts;
+
+    (void)state;
+    assert_list(a->paths.patterns, "<a/b></c/e><d/e>");
+    assert_list(a->paths.written, "<./a//b/><{/c,d}/e><{/c,d}/e>");
+    assert_ptr_equal(a->paths.written[1], a->paths.written[2]);
+    assert_list(a->exclude.patterns, "<*.o>");
+    assert_int_equal(a->if_missing, JOBS_MISSING_IGNORE);
+    assert_list(b->paths.patterns, "<>"); /* a list replaces the defaults' map */
+    assert_null(b->exclude.patterns);
+    assert_int_equal(b->if_missing, JOBS_MISSING_DEFAULT);
+    unload(&r);
+}
+
 static void test_inputs_of_defaults(void **state)
 {
     struct loaded r =
@@ -765,6 +789,7 @@ int main(void)
         cmocka_unit_test(test_smallest_file),
         cmocka_unit_test(test_numbers_and_quotes),
         cmocka_unit_test(test_inputs_of_defaults),
+        cmocka_unit_test(test_artifacts),
         cmocka_unit_test(test_from),
         cmocka_unit_test(test_caches),
         cmocka_unit_test(test_derived_roots),

@@ -88,7 +88,7 @@ static void test_what_is_in_an_instance(void **state)
     assert_int_equal(job->limits.value[JOBS_LIMIT_MEMORY], 128 << 20);
     assert_int_equal(job->limits.value[JOBS_LIMIT_PIDS], 7);
     assert_string_equal(job->tags[1], "clang");
-    assert_string_equal(job->artifacts.patterns[0], "/out/clang");
+    assert_string_equal(job->artifacts.paths.patterns[0], "/out/clang");
     assert_true(has_env(job, "CC=clang") && has_env(job, "MEM=128") && has_env(job, "X=clang-x") &&
                 has_env(job, "D=2"));
     assert_false(has_env(job, "CC=cc"));

@@ -130,6 +130,10 @@ static const char *const texts[] = {
     "with "
     "all of the others, however one tries], env: {A: '${{ N }}'}, matrix: {N: {range: [1, 3]}}}}\n"
     "jobs: {a: {extends: t, env: {B: '${{ N }}'}, matrix: {include: []}}}\n",
+    "defaults: {artifacts: {exclude: '*.o', if-missing: note, max: 1M}}\n"
+    "jobs: {a: {run: x, artifacts: ['out/{a,b}/**', /c]}, b: {run: x, artifacts: {paths: 'd/*', "
+    "exclude: [e, '{f,g}']}, inputs: [{from: ., to: /i, exclude: ['{h,j}/*.k', node_modules]}]}, "
+    "c: {run: x}}\n",
     "defaults: {env: {signal: a, stdout: b}}\njobs: {a: {run: x, env: {exit: c, B: d}}}\n",
     "pools: {a: 4, '5': 3, c: 1}\ndefaults: {exclusive: {a: 2, c: 1}, slots: 2}\n"
     "jobs: {a: {run: x, exclusive: {'5': 1, a: 1}}, b: {run: x, exclusive: [c, '5'], slots: 1}, c: "

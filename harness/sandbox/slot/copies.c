@@ -10,6 +10,7 @@
 #include "harness/sandbox/slot/stage.h"
 #include "harness/sandbox/slot/upper.h"
 
+#include "base/patterns.h"
 #include "base/weaken.h"
 
 #include <dirent.h>
@@ -150,18 +151,19 @@ static bool is_to_stop(void *data)
     return stop->late || (p.fd >= 0 && poll(&p, 1, 0) > 0);
 }
 
-int copies_make(struct sandbox_stage *s, int dir, const struct owner_change *change,
-                const char *job_dir, size_t input, uint64_t until)
+int copies_make(struct sandbox_stage *s, int dir, const struct jobs_input *in,
+                const struct owner_change *change, const char *job_dir, size_t input,
+                uint64_t until)
 {
     struct copies_stop stop = {.cancel = s->cancel, .until = until};
-    const struct keep_copy_bounds bounds = {.bytes = UINT64_MAX, /* the disk has one */
-                                            .files = UINT64_MAX,
-                                            .ids = s->privilege.ids,
-                                            .id_base = s->privilege.host ? s->id_base : 0,
-                                            .change = change,
-                                            .hidden = s->hidden,
-                                            .stopped = is_to_stop,
-                                            .data = &stop};
+    struct keep_copy_bounds bounds = {.bytes = UINT64_MAX, /* the disk has one */
+                                      .files = UINT64_MAX,
+                                      .ids = s->privilege.ids,
+                                      .id_base = s->privilege.host ? s->id_base : 0,
+                                      .change = change,
+                                      .hidden = s->hidden,
+                                      .stopped = is_to_stop,
+                                      .data = &stop};
     cleanup_free char *path = xasprintf("%s/u%zu", job_dir, input);
     cleanup_close int to =
         openat(upper_fd(s->upper), path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -172,6 +174,9 @@ int copies_make(struct sandbox_stage *s, int dir, const struct owner_change *cha
 
     if (to < 0 || aside < 0)
         return -errno;
+    if (in->exclude.patterns != NULL)
+        bounds.exclude = patterns_new(in->exclude.patterns, "/");
     r = keep_copy_contents(dir, to, aside, &bounds);
+    patterns_free(bounds.exclude);
     return r == -ECANCELED && stop.late ? -ETIMEDOUT : r;
 }

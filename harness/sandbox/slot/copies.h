@@ -11,8 +11,10 @@ struct owner_change;
 uint64_t copies_shares(const struct jobs_job *job, bool exact, const struct sandbox_hidden *hidden,
                        uint64_t *ret_ns);
 
-/* Copies the open directory `dir`, input number `input`, into that one's upper directory of the
+/* Copies the open directory `dir`, input number `input`, but for what
+ * `in` leaves out, into that one's upper directory of the
  * job, with this change of owners: -ETIMEDOUT when it is not done at `until` (CLOCK_MONOTONIC, ns).
  */
-int copies_make(struct sandbox_stage *s, int dir, const struct owner_change *change,
-                const char *job_dir, size_t input, uint64_t until);
+int copies_make(struct sandbox_stage *s, int dir, const struct jobs_input *in,
+                const struct owner_change *change, const char *job_dir, size_t input,
+                uint64_t until);

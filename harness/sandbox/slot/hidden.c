@@ -159,7 +159,7 @@ static void copy_access_lists(int to, int from)
 /* Makes the directory look like the one below it: of a merged directory overlayfs shows what the
  * topmost layer has. An owner that we cannot give is that of another user, in a run of an ordinary
  * user's: there it becomes the job's root. */
-static int be_like(int dir, int host)
+int hidden_be_like(int dir, int host)
 {
     struct stat st;
     struct timespec times[2];
@@ -225,7 +225,7 @@ static int lay(int layer, bool fresh, int host, const char *way)
         if (below >= 0)
             r = make_name(dir, name, last, &made);
         if (r == 0 && fresh) /* after what is made in it, which changes its times */
-            r = be_like(dir, at);
+            r = hidden_be_like(dir, at);
         sub = r < 0 || last ? r : open_name(dir, name, O_RDONLY);
         if (sub < 0 || last)
             return sub;
@@ -238,23 +238,31 @@ static int lay(int layer, bool fresh, int host, const char *way)
     return r;
 }
 
+int hidden_open_layer(struct sandbox_stage *s, size_t input, bool there)
+{
+    cleanup_close int all = file_open_dir_p_at(s->tmpfs, "hide", 0755);
+    char name[32];
+    int r = all < 0 ? all : 0;
+
+    (void)snprintf(name, sizeof(name), "%zu", input);
+    if (r == 0 && !there) /* an earlier job's, which is gone */
+        r = file_remove_tree_at(all, name);
+    if (r == 0 && !there && mkdirat(all, name, 0755) < 0)
+        r = -errno;
+    return r < 0 ? r : open_name(all, name, O_RDONLY);
+}
+
 int hidden_lay_over_input(struct sandbox_stage *s, size_t input, const struct stat *st, int mount,
                           bool *ret_hides)
 {
     const char *way = sandbox_hidden_below(s->hidden, st);
-    cleanup_close int all = -EBADF, layer = -EBADF;
-    char name[32];
+    cleanup_close int layer = -EBADF;
     int r;
 
     *ret_hides = false;
     if (way == NULL || weakened("out-hidden"))
         return 0;
-    (void)snprintf(name, sizeof(name), "%zu", input);
-    all = file_open_dir_p_at(s->tmpfs, "hide", 0755);
-    r = all < 0 ? all : file_remove_tree_at(all, name); /* an earlier job's, which is gone */
-    if (r == 0 && mkdirat(all, name, 0755) < 0)
-        r = -errno;
-    layer = r < 0 ? r : open_name(all, name, O_RDONLY);
+    layer = hidden_open_layer(s, input, false);
     r = layer < 0 ? layer : lay(layer, true, mount, way);
     *ret_hides = r == 0;
     return r;

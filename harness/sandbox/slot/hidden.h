@@ -13,6 +13,10 @@ int hidden_other_names(int fd, const char *path, int (*found)(void *data, int fd
 /* Whether it is that directory. */
 bool hidden_is(const struct sandbox_hidden *hidden, const struct stat *st);
 
+/* Makes the directory `dir` look like the one that it is laid over, which is open as `host`. */
+int hidden_be_like(int dir, int host);
+/* Opens /hide/INPUT in the stage, anew where it is not `there`. Returns fd or -errno. */
+int hidden_open_layer(struct sandbox_stage *s, size_t input, bool there);
 /* Where it lies in the input number `input`, a detached mount of the directory `st`: makes
  * /hide/INPUT in the stage, the layer that hides it. *ret_hides: whether it does. */
 int hidden_lay_over_input(struct sandbox_stage *s, size_t input, const struct stat *st, int mount,

@@ -7,6 +7,7 @@
 #include "harness/sandbox/init/setup_step.h"
 #include "harness/sandbox/sandbox.h"
 #include "harness/sandbox/slot/copies.h"
+#include "harness/sandbox/slot/excluded.h"
 #include "harness/sandbox/slot/hidden.h"
 #include "harness/sandbox/slot/host_placeholders.h"
 #include "harness/sandbox/slot/id_map.h"
@@ -99,12 +100,15 @@ static void set_owner(const struct sandbox_stage *s, const struct jobs_input *in
     }
 }
 
-static int clone_directory(struct sandbox_stage *s, size_t i, int fd, const struct stat *st,
-                           const struct owner_change *change, struct init_input *to)
+static int clone_directory(struct sandbox_stage *s, size_t i, const struct jobs_input *in, int fd,
+                           const struct stat *st, const struct owner_change *change,
+                           struct init_input *to)
 {
     int r = clone_input(s, fd, change, &to->mount);
 
-    return r < 0 ? r : hidden_lay_over_input(s, i, st, to->mount, &to->hides);
+    if (r >= 0)
+        r = hidden_lay_over_input(s, i, st, to->mount, &to->hides);
+    return r < 0 ? r : excluded_lay_over_input(s, i, &in->exclude, to->mount, &to->hides);
 }
 
 /* What an earlier run saved, or nothing yet. */
@@ -163,7 +167,7 @@ static int open_input(struct sandbox_stage *s, const struct sandbox_request *req
     if (to->copied)
         return 0;
     if (to->directory)
-        return clone_directory(s, i, fd, &st, &change, to);
+        return clone_directory(s, i, in, fd, &st, &change, to);
     if (to->cow)
         return host_path_open(&in->host, "input", O_RDONLY | O_NOCTTY | O_NONBLOCK, &to->file, err);
     directory = open_directory_of(&in->host, to);
@@ -196,7 +200,7 @@ static int copy_input(struct sandbox_stage *s, const struct sandbox_request *req
     if (fstat(fd, &st) < 0)
         return -errno;
     change = change_of(request, in, &st);
-    r = copies_make(s, fd, &change, job_dir, i, s->copying_until);
+    r = copies_make(s, fd, in, &change, job_dir, i, s->copying_until);
     return r == -ETIMEDOUT ? late_copy(in, err) : r;
 }
 

@@ -9,6 +9,7 @@
 #include "harness/sandbox/slot/id_map.h"
 
 #include "base/base.h"
+#include "base/patterns.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -26,6 +27,7 @@ struct copying {
     struct owner_change change;
     uint64_t bytes, files;
     int links;
+    struct pattern_states excluded; /* in the present directory */
 };
 
 static int check(const struct copying *c)
@@ -185,6 +187,21 @@ static bool is_mounted(const struct copying *c, int dir)
            (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
+/* A directory, but for what the patterns leave out of it. */
+static int copy_tree_below(struct copying *c, int from, int to, const char *name, unsigned depth)
+{
+    struct pattern_states above = c->excluded;
+    int r;
+
+    c->excluded = (struct pattern_states){0};
+    if (above.n > 0)
+        (void)patterns_enter(c->bounds->exclude, &above, name, &c->excluded);
+    r = copy_tree(c, from, to, depth);
+    pattern_states_free(&c->excluded);
+    c->excluded = above;
+    return r;
+}
+
 static int copy_opened(struct copying *c, int from, int to_dir, const char *name, unsigned depth)
 {
     cleanup_close int to = -EBADF;
@@ -196,7 +213,7 @@ static int copy_opened(struct copying *c, int from, int to_dir, const char *name
     to = openat(to_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (to < 0)
         return -errno;
-    r = is_mounted(c, from) ? 0 : copy_tree(c, from, to, depth + 1);
+    r = is_mounted(c, from) ? 0 : copy_tree_below(c, from, to, name, depth + 1);
     if (r == 0)
         r = copy_attributes(c, from, to);
     return r == 0 ? copy_owner(c, to, &st) : r;
@@ -251,7 +268,9 @@ static int copy_tree(struct copying *c, int from, int to, unsigned depth)
         r = check(c);
         if (r == 0 && fstatat(from, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             r = -errno;
-        if (r == 0 && hidden_is(c->bounds->hidden, &st))
+        if (r == 0 && (hidden_is(c->bounds->hidden, &st) ||
+                       (c->excluded.n > 0 &&
+                        patterns_match(c->bounds->exclude, &c->excluded, e->d_name, false))))
             continue;
         if (r == 0)
             r = S_ISDIR(st.st_mode) ? copy_directory(c, from, to, e->d_name, depth)
@@ -298,8 +317,11 @@ int keep_copy_contents(int from, int to, int aside, const struct keep_copy_bound
     struct stat st;
     int r = fstat(from, &st) < 0 ? -errno : make_links(&c, aside, &links);
 
+    if (bounds->exclude != NULL)
+        patterns_begin(bounds->exclude, &c.excluded);
     if (r == 0)
         r = copy_tree(&c, from, to, 0);
+    pattern_states_free(&c.excluded);
     if (r == 0)
         r = copy_attributes(&c, from, to);
     if (r == 0)

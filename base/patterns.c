@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* artifact_patterns: see artifact_patterns.h. What a part means: fnmatch(3) with FNM_PERIOD; "**"
- * is any number of directories, hidden ones included, and as the last part everything below; a
- * directory that a whole pattern matches is all that it holds. */
-#include "harness/attempt/artifact_patterns.h"
+/* patterns: see patterns.h. What a part means: fnmatch(3) with FNM_PERIOD; "**" is any number of
+ * directories, hidden ones included, and as the last part everything below; a directory that a
+ * whole pattern matches is all that it holds. */
+#include "base/patterns.h"
 
 #include <fnmatch.h>
 #include <string.h>
@@ -21,13 +21,13 @@ struct pattern_part {
     const char *text;
 };
 
-struct artifact_patterns {
+struct patterns {
     /* of all patterns, one after the other, each ended by PART_EVERYTHING */
     struct pattern_part *parts;
     size_t n_parts;
     uint64_t *added; /* by part: the last round that it was added in */
     uint64_t round;
-    bool *used; /* by pattern */
+    bool *used, *served; /* by pattern */
     char *text;
 };
 
@@ -36,15 +36,15 @@ static bool is_any_depth(const char *text)
     return text[0] == '*' && text[1] == '*' && text[2] == '\0';
 }
 
-static void artifact_patterns_add_part(struct artifact_patterns *p, uint32_t pattern,
-                                       enum part_kind kind, const char *text)
+static void patterns_add_part(struct patterns *p, uint32_t pattern, enum part_kind kind,
+                              const char *text)
 {
     p->parts[p->n_parts++] = (struct pattern_part){.kind = kind, .pattern = pattern, .text = text};
 }
 
-static void compile(struct artifact_patterns *p, uint32_t pattern, char *text)
+/* Behind the parts of a base, if the pattern has one: "" is the base itself. */
+static void compile(struct patterns *p, uint32_t pattern, char *text)
 {
-    size_t first = p->n_parts;
     bool below = false; /* it ends with "**", which a directory alone can match */
     char *rest = text;
 
@@ -53,36 +53,51 @@ static void compile(struct artifact_patterns *p, uint32_t pattern, char *text)
 
         below = is_any_depth(t);
         if (below && !again)
-            artifact_patterns_add_part(p, pattern, PART_ANY_DEPTH, t);
+            patterns_add_part(p, pattern, PART_ANY_DEPTH, t);
         else if (!below)
-            artifact_patterns_add_part(p, pattern,
-                                       strpbrk(t, "*?[\\") != NULL ? PART_GLOB : PART_LITERAL, t);
+            patterns_add_part(p, pattern, strpbrk(t, "*?[\\") != NULL ? PART_GLOB : PART_LITERAL,
+                              t);
     }
     if (below)
         p->n_parts--;
-    else if (p->n_parts > first)
+    else if (p->n_parts > 0 && p->parts[p->n_parts - 1].kind != PART_EVERYTHING)
         p->parts[p->n_parts - 1].last = true;
-    artifact_patterns_add_part(p, pattern, PART_EVERYTHING, "");
+    patterns_add_part(p, pattern, PART_EVERYTHING, "");
 }
 
-struct artifact_patterns *artifact_patterns_new(const char *const *list)
+/* The parts of the directory that a relative pattern is below; nothing is added for none. */
+static void compile_base(struct patterns *p, uint32_t pattern, char *base)
 {
-    struct artifact_patterns *p = xcalloc(1, sizeof(*p));
-    size_t n = 0, len = 0, max = 0;
+    char *rest = base;
+
+    for (char *t = strtok_r(base, "/", &rest); t != NULL; t = strtok_r(NULL, "/", &rest))
+        patterns_add_part(p, pattern, PART_LITERAL, t);
+}
+
+struct patterns *patterns_new(const char *const *list, const char *base)
+{
+    struct patterns *p = xcalloc(1, sizeof(*p));
+    size_t n = 0, len = 0, max = 0, base_size = strlen(base) + 1;
     char *at;
 
     for (; list[n] != NULL; n++) {
-        size_t l = strlen(list[n]) + 1;
+        size_t l = strlen(list[n]) + 1 + (list[n][0] != '/' ? base_size : 0);
 
         len += l;
-        max += l / 2 + 2; /* a part takes a letter and a slash; and one that ends it */
+        max += l / 2 + 3; /* a part takes a letter and a slash; and one that ends it */
     }
     p->parts = xcalloc(max + 1, sizeof(*p->parts));
     p->used = xcalloc(n + 1, sizeof(*p->used));
+    p->served = xcalloc(n + 1, sizeof(*p->served));
     p->text = at = xmalloc(len + 1);
     for (size_t i = 0; i < n; i++) {
         size_t l = strlen(list[i]) + 1;
 
+        if (list[i][0] != '/') {
+            memcpy(at, base, base_size);
+            compile_base(p, (uint32_t)i, at);
+            at += base_size;
+        }
         memcpy(at, list[i], l);
         compile(p, (uint32_t)i, at);
         at += l;
@@ -91,33 +106,39 @@ struct artifact_patterns *artifact_patterns_new(const char *const *list)
     return p;
 }
 
-void artifact_patterns_free(struct artifact_patterns *p)
+void patterns_free(struct patterns *p)
 {
     if (p == NULL)
         return;
     free(p->parts);
     free(p->added);
     free(p->used);
+    free(p->served);
     free(p->text);
     free(p);
 }
 
-bool artifact_patterns_used(const struct artifact_patterns *p, size_t i)
+bool patterns_used(const struct patterns *p, size_t i)
 {
     return p->used[i];
 }
 
+bool patterns_served(const struct patterns *p, size_t i)
+{
+    return p->served[i];
+}
+
 /* ---- states ---- */
 
-void artifact_states_free(struct artifact_states *s)
+void pattern_states_free(struct pattern_states *s)
 {
     free(s->part);
-    *s = (struct artifact_states){0};
+    *s = (struct pattern_states){0};
 }
 
 /* Adds a part once a round. "**" may also stand for nothing: what comes after it is added as well.
  */
-static void add_state(struct artifact_patterns *p, struct artifact_states *s, uint32_t part)
+static void add_state(struct patterns *p, struct pattern_states *s, uint32_t part)
 {
     do {
         if (p->added[part] == p->round)
@@ -129,9 +150,9 @@ static void add_state(struct artifact_patterns *p, struct artifact_states *s, ui
     } while (p->parts[part++].kind == PART_ANY_DEPTH);
 }
 
-void artifact_patterns_begin(struct artifact_patterns *p, struct artifact_states *ret)
+void patterns_begin(struct patterns *p, struct pattern_states *ret)
 {
-    *ret = (struct artifact_states){0};
+    *ret = (struct pattern_states){0};
     p->round++;
     for (size_t i = 0; i < p->n_parts; i++)
         if (i == 0 || p->parts[i - 1].kind == PART_EVERYTHING)
@@ -144,10 +165,10 @@ static bool matches(const struct pattern_part *part, const char *name)
                                       : fnmatch(part->text, name, FNM_PERIOD) == 0;
 }
 
-bool artifact_patterns_enter(struct artifact_patterns *p, const struct artifact_states *s,
-                             const char *name, struct artifact_states *ret)
+bool patterns_enter(struct patterns *p, const struct pattern_states *s, const char *name,
+                    struct pattern_states *ret)
 {
-    *ret = (struct artifact_states){0};
+    *ret = (struct pattern_states){0};
     p->round++;
     for (size_t i = 0; i < s->n; i++) {
         const struct pattern_part *part = &p->parts[s->part[i]];
@@ -160,8 +181,16 @@ bool artifact_patterns_enter(struct artifact_patterns *p, const struct artifact_
     return ret->n > 0;
 }
 
-bool artifact_patterns_match(struct artifact_patterns *p, const struct artifact_states *s,
-                             const char *name)
+bool pattern_states_take_all(const struct patterns *p, const struct pattern_states *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (p->parts[s->part[i]].kind == PART_EVERYTHING)
+            return true;
+    return false;
+}
+
+bool patterns_match(struct patterns *p, const struct pattern_states *s, const char *name,
+                    bool served)
 {
     bool any = false;
 
@@ -171,6 +200,7 @@ bool artifact_patterns_match(struct artifact_patterns *p, const struct artifact_
         if (part->kind != PART_EVERYTHING && (!part->last || !matches(part, name)))
             continue;
         p->used[part->pattern] = true;
+        p->served[part->pattern] |= served;
         any = true;
     }
     return any;
