@@ -43,8 +43,18 @@ static void drop_output(struct pollfd *fd)
         fd->fd = -1;
 }
 
-/* Waits for its end, and returns the exit code. */
-static int await(struct sandbox_job *job)
+/* Who entered is gone when this returns, whose parent we are: else it would be for the host's init
+ * to reap, which may be slow at that, and the end of the service would wait for it. */
+static void await_end(const struct sandbox_job *job)
+{
+    struct pollfd fd = {.fd = job->pidfd, .events = POLLIN};
+
+    while (poll(&fd, 1, -1) < 0 && errno == EINTR)
+        ;
+}
+
+/* Waits for what it says of its end, and returns the exit code. */
+static int await_exit(struct sandbox_job *job)
 {
     struct pollfd fds[] = {{.fd = job->control, .events = POLLIN},
                            {.fd = job->out, .events = POLLIN},
@@ -72,11 +82,16 @@ _Noreturn static void ask(struct attempt *a, pid_t parent)
 {
     struct sandbox_job job = SANDBOX_JOB_INIT;
     struct cupel_error ignored;
+    int code;
 
     slot_become(parent);
     (void)close(a->ctx->orders); /* or who waits for an end there would wait for this one too */
     base_closep(&a->ctx->ready->tell);
-    _exit(enter(a, &job, &ignored) < 0 ? READY_NOT_RUN : await(&job));
+    if (enter(a, &job, &ignored) < 0)
+        _exit(READY_NOT_RUN);
+    code = await_exit(&job);
+    await_end(&job);
+    _exit(code);
 }
 
 void ready_exec(struct attempt *a)

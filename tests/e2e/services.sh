@@ -146,6 +146,28 @@ expect_verdict retried failed
 expect_equal "$(cat out/logs/attempt-1/retried.service-db.stdout out/logs/retried.service-db.stdout)" "up
 up"
 
+it "who asks in its sandbox whether one is ready is gone before that is known: nobody else has to wait for it"
+cat >adopt.py <<'PY'
+# Runs a command, and says how many processes whose parent has ended it was left with.
+import ctypes, os, subprocess, sys
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+status = subprocess.Popen(sys.argv[1:], stdout=sys.stderr).wait()
+adopted = 0
+try:
+    while os.waitpid(-1, os.WNOHANG)[0] > 0:
+        adopted += 1
+except ChildProcessError:
+    pass
+print(status, adopted)
+PY
+job_file asked.yaml <<'YAML'
+cupel: 1
+jobs:
+  asked: {services: {db: {run: [sleep, "1000"], ready: {exec: ["true"]}}, other: {run: [sleep, "1000"], ready: {exec: ["true"]}}}, run: "true"}
+YAML
+(PATH=/usr/bin:/bin grouped python3 adopt.py "$CUPEL" run --out "$T/out-asked" asked.yaml) >stdout 2>stderr </dev/null
+expect_equal "$(cat stdout)" "0 0"
+
 it "without 'ready' one is once its command runs; a job that starts from another has none of its"
 expect_verdict at-once passed
 expect_verdict from passed
@@ -515,6 +537,7 @@ expect_exit 3
 expect_said "set-up step 'attach-inputs' failed on /etc/passwd/x"
 expect_not grep -q ran stdout
 it "a signal ends it while they are waited for"
+: >stderr # what was said before this one
 grouped "$CUPEL" shell shell.yaml waits -- echo ran >stdout 2>stderr </dev/null &
 waits() { grep -q starting stderr; }
 expect wait_until 30 waits
