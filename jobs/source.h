@@ -59,7 +59,8 @@ struct source {
     uint32_t reading; /* the origin of what is in `text` */
     /* of all files so far: values of their trees, and bytes that aliases stand for */
     size_t n_nodes, copied;
-    bool takes_reference; /* a list may have GitLab's tag !reference */
+    /* read as GitLab reads it: with the tag !reference, and keys may be given twice */
+    bool is_gitlab;
 };
 
 static inline struct source_place source_at(uint32_t line, uint32_t column)

@@ -141,6 +141,46 @@ static void check_duplicates(struct tree_builder *b, const struct node *map)
                            keys[i]->text, keys[i - 1]->place.line);
 }
 
+struct numbered_child {
+    struct node *node;
+    size_t number;
+};
+
+static int compare_numbered(const void *a, const void *b)
+{
+    const struct numbered_child *x = a, *y = b;
+    int r = strcmp(x->node->key->text, y->node->key->text);
+
+    return r != 0 ? r : x->number < y->number ? -1 : 1;
+}
+
+/* Leaves, of several values of one key, the last in the place of the first: so Ruby reads them, and
+ * with it GitLab. */
+static void keep_last(struct node *map)
+{
+    cleanup_free struct numbered_child *all = xcalloc(map->n, sizeof(*all));
+    cleanup_free struct node **kept = xcalloc(map->n, sizeof(struct node *));
+    struct node **link = &map->first;
+    size_t n = 0, total = map->n;
+
+    for (struct node *v = map->first; v != NULL; v = v->next, n++)
+        all[n] = (struct numbered_child){.node = v, .number = n};
+    qsort(all, total, sizeof(*all), compare_numbered);
+    for (size_t i = 0; i < total; i = n) {
+        for (n = i + 1; n < total && str_eq(all[n].node->key->text, all[i].node->key->text);)
+            n++;
+        kept[all[i].number] = all[n - 1].node;
+    }
+    map->n = 0;
+    for (size_t i = 0; i < total; i++)
+        if (kept[i] != NULL) {
+            *link = kept[i];
+            link = &kept[i]->next;
+            map->n++;
+        }
+    *link = NULL;
+}
+
 /* Whether a key may stand in the tree; says what is wrong with one that may not. */
 static bool check_key(struct tree_builder *b, const struct node *key)
 {
@@ -191,6 +231,10 @@ static struct node *build_map(struct tree_builder *b, struct node *map, int dept
             map->lost = true;
             continue;
         }
+        if (key->plain && str_eq(key->text, "<<") && b->source->is_gitlab) {
+            link = anchors_splice(&b->anchors, map, link, value);
+            continue;
+        }
         if (key->plain && str_eq(key->text, "<<")) {
             keep_merged(b, map, &merged, key, value);
             continue;
@@ -201,7 +245,9 @@ static struct node *build_map(struct tree_builder *b, struct node *map, int dept
         link = &value->next;
         map->n++;
     }
-    if (map->n > 1)
+    if (map->n > 1 && b->source->is_gitlab)
+        keep_last(map);
+    else if (map->n > 1)
         check_duplicates(b, map);
     if (merged != NULL)
         anchors_merge(&b->anchors, map, merged);
@@ -226,7 +272,7 @@ static struct node *build_collection(struct tree_builder *b, const yaml_event_t 
 
     if (n == NULL)
         return NULL;
-    if (b->source->takes_reference && kind == NODE_LIST && tag != NULL &&
+    if (b->source->is_gitlab && kind == NODE_LIST && tag != NULL &&
         str_eq((const char *)tag, "!reference"))
         n->reference = true;
     else

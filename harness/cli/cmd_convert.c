@@ -11,24 +11,29 @@
 
 struct convert_arguments {
     bool conditional;
+    struct cli_list variables;
 };
 
 static const struct cli_option options[] = {
     CLI_OPTION('\0', "conditional", CLI_FLAG, offsetof(struct convert_arguments, conditional), NULL,
                "jobs and steps under conditions that are not evaluated are written as if those "
                "held; without it, they stand in the job file as comments"),
+    CLI_OPTION('\0', "var", CLI_LIST, offsetof(struct convert_arguments, variables), "NAME[=VALUE]",
+               "what a variable of GitLab's, or github.NAME, is where the pipeline is run, so that "
+               "conditions can be evaluated; without a value: it is not set; may be repeated"),
 };
 
 static const struct cli_command command = {
     .name = "convert",
-    .usage = "convert gitlab FILE [--conditional]\nconvert github FILE [--conditional]",
+    .usage = "convert gitlab FILE [--conditional] [--var NAME[=VALUE]]...\nconvert github FILE "
+             "[--conditional] [--var NAME[=VALUE]]...",
     .about =
         "Writes a job file to standard output that does what FILE does: a .gitlab-ci.yml, or a "
         "workflow of GitHub Actions. What it cannot carry over is named on standard error "
         "with its line, and stands as a comment at its place. Start it in the project's "
         "directory, where the job file is to lie.",
     .after = "Exit status: 0 all of it came over, 1 something is left out, 2 FILE cannot be "
-             "read, or has no job that is run for sure.",
+             "read, or is no pipeline.",
     .options = options,
     .n_options = ARRAY_SIZE(options),
     .min_words = 2,
@@ -55,33 +60,39 @@ static int check_written(const char *text, size_t len)
 
 int cli_convert(int argc, char **argv)
 {
-    cleanup_strbuf struct strbuf out = {0}, notes = {0};
-    cleanup_free char *text = NULL;
+    _cleanup_(jobs_converted_free) struct jobs_converted made = {0};
+    cleanup_free char *text = NULL, *dir = realpath(".", NULL);
     struct convert_arguments arguments = {0};
     struct cupel_error err;
     struct cli_words words;
-    enum jobs_convert from;
-    size_t len, left = 0;
+    struct jobs_converting what = {0};
     int code, r;
 
     if (!cli_parse(&command, argc, argv, &arguments, &words, &code))
         return code;
-    if (!jobs_convert_find(words.word[0], &from))
+    if (!jobs_convert_find(words.word[0], &what.from))
         return cli_wrong(&command, "'%s' is neither gitlab nor github", words.word[0]);
-    r = file_read_at(AT_FDCWD, words.word[1], CONVERT_FILE_MAX, &text, &len);
+    r = file_read_at(AT_FDCWD, words.word[1], CONVERT_FILE_MAX, &text, &what.len);
     if (r < 0) {
         (void)cupel_error_set(&err, CUPEL_ERROR_INPUT, r, "cannot read %s", words.word[1]);
         return cli_fail(&err);
     }
-    r = jobs_convert(from, arguments.conditional, words.word[1], text, len, &out, &notes, &left,
-                     &err);
-    (void)fputs(notes.data != NULL ? notes.data : "", stderr);
+    what.file = words.word[1];
+    what.text = text;
+    what.dir = dir;
+    what.assume = arguments.conditional;
+    what.variables = arguments.variables.items;
+    what.n_variables = arguments.variables.n;
+    r = jobs_convert(&what, &made, &err);
+    (void)fputs(made.notes.data != NULL ? made.notes.data : "", stderr);
     if (r < 0)
         return cli_fail(&err);
-    if (fputs(out.data, stdout) == EOF || fflush(stdout) != 0) {
+    if (fputs(made.text.data, stdout) == EOF || fflush(stdout) != 0) {
         (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, errno, "cannot write the job file");
         return cli_fail(&err);
     }
-    code = check_written(out.data, out.len);
-    return left > 0 ? EXIT_LEFT_OUT : code;
+    if (made.n_jobs == 0) /* which is said */
+        return EXIT_LEFT_OUT;
+    code = check_written(made.text.data, made.text.len);
+    return made.n_left > 0 ? EXIT_LEFT_OUT : code;
 }

@@ -13,17 +13,6 @@ bool convert_charge(struct converter *c, size_t n)
     return c->work <= CONVERT_WORK_MAX;
 }
 
-void convert_by_key(struct converter *c, struct out *in, const struct node *at,
-                    const struct key_table *table, const char *key)
-{
-    const struct key *k = key_find(table, key);
-
-    if (k != NULL && k->set != NULL)
-        convert_left(c, in, at, "it is not turned into `%s`: write that by hand", key);
-    else
-        convert_left(c, in, at, "`%s` is not carried out here yet", key);
-}
-
 bool convert_is_among(const char *word, const char *const *words, size_t n)
 {
     size_t i = 0;
@@ -54,13 +43,16 @@ static void convert_say(struct converter *c, struct out *in, const struct node *
 {
     cleanup_strbuf struct strbuf text = {0};
     const struct source_place place = at->key != NULL ? at->key->place : at->place;
-    const char *shown;
+    const char *shown, *file = source_name_of(&c->source, place);
 
     strbuf_vaddf(&text, format, args);
     shown = convert_shown(c, text.data);
-    strbuf_addf(c->notes, "%s:%u:%u: %s: %s\n", c->source.file, place.line, place.column, word,
-                shown);
-    out_comment(&c->out, in, arena_printf(c->arena, "%s (line %u): %s", word, place.line, shown));
+    strbuf_addf(c->notes, "%s:%u:%u: %s: %s\n", file, place.line, place.column, word, shown);
+    if (source_file_of(&c->source, place) == 0)
+        file = "";
+    out_comment(&c->out, in,
+                arena_printf(c->arena, "%s (%s%sline %u): %s", word, file,
+                             file[0] != '\0' ? ", " : "", place.line, shown));
 }
 
 void convert_left(struct converter *c, struct out *in, const struct node *at, const char *format,
@@ -206,6 +198,17 @@ const char *convert_root(struct converter *c, const char *image)
     return unique;
 }
 
+bool convert_root_named(struct converter *c, const char *name, const char *image)
+{
+    const struct out *there = convert_charge(c, 1 + c->n_roots) ? out_find(c->roots, name) : NULL;
+
+    if (there != NULL)
+        return there->kind == OUT_MAP && str_eq(out_find(there, "image")->text, image);
+    c->n_roots++;
+    out_text(&c->out, out_map(&c->out, c->roots, name), "image", image);
+    return true;
+}
+
 /* Servers that are known by the name of their image, and where they listen. */
 static const struct {
     const char *image, *port;
@@ -271,6 +274,11 @@ static void convert_read(struct converter *c, enum jobs_convert from)
     out_bare(&c->out, c->out.root, "cupel", "1");
     c->roots = out_map(&c->out, c->out.root, "rootfs");
     pipelines[from].run(c, root);
+    if (source_is_good(&c->source))
+        convert_refuse_round(c, out_find(c->out.root, "jobs"));
+    if (source_is_good(&c->source) && out_find(c->out.root, "jobs")->n == 0)
+        convert_left(c, c->out.root, root,
+                     "no job is run for sure: --conditional writes what may run, too");
     if (c->uses_git)
         convert_note(c, c->out.root, root,
                      "git.commit and git.branch are known only where the job file lies in a "
@@ -282,39 +290,45 @@ static void convert_read(struct converter *c, enum jobs_convert from)
                        CONVERT_WORK_MAX);
 }
 
-void convert_fill(struct converter *c, enum jobs_convert from)
+void convert_fill(struct converter *c)
 {
     c->out.arena = c->arena;
     c->out.root = arena_alloc(c->arena, sizeof(*c->out.root));
     c->out.root->kind = OUT_MAP;
-    convert_read(c, from);
+    convert_read(c, c->asked->from);
 }
 
-int jobs_convert(enum jobs_convert from, bool assume, const char *file, const char *text,
-                 size_t len, struct strbuf *out, struct strbuf *notes, size_t *ret_left,
+int jobs_convert(const struct jobs_converting *what, struct jobs_converted *ret,
                  struct cupel_error *err)
 {
-    size_t mark = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    struct converter c = {.source = {.file = file,
-                                     .text = text + mark,
-                                     .len = len - mark,
-                                     .takes_reference = from == JOBS_CONVERT_GITLAB},
+    bool marked = what->len >= 3 && memcmp(what->text, "\xef\xbb\xbf", 3) == 0;
+    struct converter c = {.source = {.file = what->file,
+                                     .text = what->text + (marked ? 3 : 0),
+                                     .len = what->len - (marked ? 3 : 0),
+                                     .is_gitlab = what->from == JOBS_CONVERT_GITLAB},
                           .arena = arena_new(),
-                          .notes = notes,
-                          .assume = assume};
+                          .notes = &ret->notes,
+                          .asked = what};
     int r = 0;
 
-    convert_fill(&c, from);
+    convert_fill(&c);
     if (source_is_good(&c.source)) {
-        out_write(c.out.root, out);
-        *ret_left = c.n_left;
+        out_write(c.out.root, &ret->text);
+        ret->n_left = c.n_left;
+        ret->n_jobs = out_find(c.out.root, "jobs")->n;
     } else {
-        size_t n = source_print(&c.source, notes);
+        size_t n = source_print(&c.source, &ret->notes);
 
-        r = cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s has %zu %s", file, n,
+        r = cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s has %zu %s", what->file, n,
                             n == 1 ? "problem" : "problems");
     }
     source_free(&c.source);
     arena_free(c.arena);
     return r;
+}
+
+void jobs_converted_free(struct jobs_converted *c)
+{
+    strbuf_free(&c->text);
+    strbuf_free(&c->notes);
 }

@@ -22,7 +22,7 @@ struct converter {
     size_t n_roots;
     size_t n_left; /* what has no counterpart */
     size_t work;   /* see CONVERT_WORK_MAX */
-    bool assume;   /* jobs and steps under conditions are written as if those held */
+    const struct jobs_converting *asked;
     bool uses_git; /* ${{ git.commit }} or ${{ git.branch }} stands in it */
 };
 
@@ -35,15 +35,13 @@ void convert_note(struct converter *c, struct out *in, const struct node *at, co
                   ...) BASE_PRINTF(4, 5);
 /* Counts so much work; false once it is more than may be. */
 bool convert_charge(struct converter *c, size_t n);
-/* Says that a word has no counterpart here yet, or that the job file's own key of that name, which
- * this version carries out, has to be written by hand: the key tables know which. */
-void convert_by_key(struct converter *c, struct out *in, const struct node *at,
-                    const struct key_table *table, const char *key);
 /* Whether a word is one of these. */
 bool convert_is_among(const char *word, const char *const *words, size_t n);
 
 /* The name, under `rootfs`, of the image; it is added there. NULL where it is no image's name. */
 const char *convert_root(struct converter *c, const char *image);
+/* Adds a root of that name for the image; false: another image has the name. */
+bool convert_root_named(struct converter *c, const char *name, const char *image);
 /* Adds the service of an image to the map `services`; NULL where its image is no image's name. */
 struct out *convert_service(struct converter *c, struct out *services, const char *name,
                             const char *image);
@@ -53,6 +51,15 @@ const char *convert_literal(struct converter *c, const char *text);
 void convert_wall(struct converter *c, struct out *job, uint64_t seconds);
 /* An absolute path in the job of one in the project; NULL where there is none. */
 const char *convert_path(struct converter *c, const char *path);
+/* Adds an entry to the job's `cache`, of which `key` is what it is saved under. */
+struct out *convert_cache(struct converter *c, struct out *job, const char *key);
+/* Adds a directory to the cache, which is the job's last; false, and nothing said, where none can
+ * be kept there. */
+bool convert_cache_path(struct converter *c, struct out *job, struct out *cache, const char *path);
+/* Takes the cache out again where no directory is in it. */
+void convert_cache_end(struct converter *c, struct out *job, struct out *cache);
+/* "${{ hash('a', 'b') }}" of the files; NULL: one cannot be written so. */
+const char *convert_hash(struct converter *c, const char *const *files, size_t n);
 /* The scalar's text; NULL for anything else. */
 const char *convert_text(const struct node *n);
 bool convert_is_true(const struct node *n);
@@ -66,7 +73,9 @@ bool convert_is_axis(const char *name);
 
 /* Reads c->source, whose text is given, and fills c->out; a problem that stops it is noted in the
  * source. */
-void convert_fill(struct converter *c, enum jobs_convert from);
+void convert_fill(struct converter *c);
+/* Notes a problem where jobs that run need each other in a circle. */
+void convert_refuse_round(struct converter *c, const struct out *jobs);
 
 /* The two converters: read the tree, and fill c->out. */
 void convert_gitlab(struct converter *c, const struct node *root);

@@ -148,7 +148,7 @@ static bool runs_something(struct github *g, const struct node *steps)
         const char *word = when != NULL ? github_condition(when) : "success";
 
         runs |= convert_text(github_child(i, "run")) != NULL &&
-                (word != NULL ? !str_eq(word, "never") : g->c->assume);
+                (word != NULL ? !str_eq(word, "never") : g->c->asked->assume);
     }
     return runs;
 }
@@ -195,7 +195,7 @@ static enum github_fate own_fate(struct github *g, const struct node *job, struc
                      "the job '%s', which is run when one of several failed: it is a comment",
                      name);
         return GITHUB_HELD;
-    } else if (word != NULL || g->c->assume)
+    } else if (word != NULL || g->c->asked->assume)
         return GITHUB_WRITTEN;
     else {
         convert_left(g->c, jobs, when,
@@ -283,6 +283,7 @@ void convert_github(struct converter *c, const struct node *root)
     out_texts(&c->out, defaults, "shell", 2, bash);
     out_comment(&c->out, defaults, "GitHub's jobs reach the network: leave it out where none does");
     out_text(&c->out, defaults, "network", "nat");
+    convert_wall(c, defaults, 6 * 3600); /* as long as GitHub lets a job run */
     write_top(&g, defaults);
     github_env(&(struct github_scope){.g = &g, .out = defaults}, defaults, node_child(root, "env"));
     list = out_map(&c->out, c->out.root, "jobs");
@@ -295,8 +296,5 @@ void convert_github(struct converter *c, const struct node *root)
     for (size_t i = 0; i < g.n_jobs && convert_charge(c, 16); i++)
         if (g.fates[i] != GITHUB_NEVER)
             write_job(&g, i, list);
-    if (list->n == 0)
-        source_problem(&c->source, jobs->place,
-                       "it has no job that is run for sure (--conditional writes more)");
     name_index_free(&g.index);
 }

@@ -73,6 +73,14 @@ void github_env(struct github_scope *s, struct out *in, const struct node *map);
 void github_machine(struct github_scope *s);
 void github_services(struct github_scope *s, const struct node *services);
 
+/* ---- github_actions.c ---- */
+
+/* Names the keys of a map that are not among those that are carried out. */
+void github_others(struct github_scope *s, struct out *in, const struct node *map,
+                   const char *const *taken, size_t n, const char *of);
+/* Writes what a step that `uses` an action does. */
+void github_action(struct github_scope *s, const struct node *step, const char *uses);
+
 /* ---- github_steps.c ---- */
 
 void github_minutes(struct github_scope *s, struct out *in, const struct node *n);

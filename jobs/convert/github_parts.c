@@ -41,22 +41,79 @@ void github_env(struct github_scope *s, struct out *in, const struct node *map)
             write_variable(s, in, v);
 }
 
+/* The image of the system of one of GitHub's machines; NULL: it is none that is known. */
+static const char *image_of_label(const char *label)
+{
+    static const char *const images[][2] = {
+        {"ubuntu-latest", "ubuntu:24.04"}, {"ubuntu-24.04", "ubuntu:24.04"},
+        {"ubuntu-slim", "ubuntu:24.04"},   {"ubuntu-22.04", "ubuntu:22.04"},
+        {"ubuntu-20.04", "ubuntu:20.04"},
+    };
+
+    for (size_t i = 0; label != NULL && i < ARRAY_SIZE(images); i++)
+        if (str_eq(images[i][0], label))
+            return images[i][1];
+    return NULL;
+}
+
+/* Adds a root for the machine that a value of the matrix names; false: it is none that is known. */
+static bool add_machine(struct github_scope *s, const struct node *value)
+{
+    const char *label = convert_text(value), *image = image_of_label(label);
+
+    return label != NULL && (github_is_other_system(label) ||
+                             (image != NULL && convert_root_named(s->g->c, label, image)));
+}
+
+/* Adds a root for each machine that the matrix chooses; false: one of them is not known. */
+static bool add_machines(struct github_scope *s)
+{
+    const struct node *axis = github_child(s->matrix, s->system_axis);
+    const struct node *include = github_child(s->matrix, "include");
+
+    for (const struct node *i = axis != NULL ? items_first(axis) : NULL; i != NULL;
+         i = items_next(axis, i))
+        if (!add_machine(s, i))
+            return false;
+    for (const struct node *i = include != NULL ? items_first(include) : NULL; i != NULL;
+         i = items_next(include, i)) {
+        const struct node *v = github_child(i, s->system_axis);
+
+        if ((v == NULL && axis == NULL) || (v != NULL && !add_machine(s, v)))
+            return false;
+    }
+    return axis != NULL || include != NULL;
+}
+
 /* Writes the root of a job without a container: that of the machine that it asks for. */
 static void write_runner(struct github_scope *s, const struct node *runs_on)
 {
     struct converter *c = s->g->c;
-    const char *label = NULL, *text;
-    const char *image = "ubuntu:24.04";
+    const char *label =
+        runs_on != NULL && items_count(runs_on) == 1 ? convert_text(items_first(runs_on)) : NULL;
+    const char *image = image_of_label(label);
 
-    for (const struct node *i = runs_on != NULL ? items_first(runs_on) : NULL;
-         i != NULL && label == NULL; i = items_next(runs_on, i))
-        label = convert_text(i);
-    text = label != NULL ? label : "";
-    if (str_eq(text, "ubuntu-22.04"))
-        image = "ubuntu:22.04";
-    out_text(&c->out, s->out, "rootfs", convert_root(c, image));
-    convert_left(c, s->out, runs_on != NULL ? runs_on : s->job,
-                 "the machine '%s': %s has none of the programs that it comes with", text, image);
+    if (s->system_axis != NULL && s->matrix != NULL &&
+        convert_is_axis(github_axis(c, s->system_axis)) && add_machines(s)) {
+        (void)strset_add(&s->used, github_axis(c, s->system_axis));
+        out_text(&c->out, s->out, "rootfs",
+                 arena_printf(c->arena, "${{ %s }}", github_axis(c, s->system_axis)));
+        convert_note(c, s->out, runs_on,
+                     "GitHub's machines: images of these systems have few of their programs");
+        return;
+    }
+    out_text(&c->out, s->out, "rootfs", convert_root(c, image != NULL ? image : "ubuntu:24.04"));
+    if (image != NULL)
+        convert_note(c, s->out, runs_on,
+                     "the machine '%s' is %s, which has few of the programs of GitHub's", label,
+                     image);
+    else
+        convert_left(c, s->out, runs_on != NULL ? runs_on : s->job,
+                     "the machine '%s', which is not known here: it is ubuntu:24.04",
+                     label != NULL ? label
+                     : runs_on != NULL && convert_text(items_first(runs_on)) != NULL
+                         ? items_first(runs_on)->text
+                         : "");
 }
 
 static void write_container(struct github_scope *s, const struct node *container)

@@ -1,102 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* github_steps: the steps of a job of GitHub's: scripts, and the few actions for which a word of
- * the job file does the same. */
+/* github_steps: the steps of a job of GitHub's: scripts. Actions: github_actions.c. */
 #include "jobs/convert/github.h"
 
 #include <string.h>
-
-/* Names the keys of a map that are not among those that are carried out. */
-static void name_others(struct github_scope *s, struct out *in, const struct node *map,
-                        const char *const *taken, size_t n, const char *of)
-{
-    for (const struct node *v = map != NULL && map->kind == NODE_MAP ? map->first : NULL; v != NULL;
-         v = v->next)
-        if (!convert_is_among(v->key->text, taken, n))
-            convert_left(s->g->c, in, v, "'%s' of %s", v->key->text, of);
-}
-
-/* Artifacts of an `upload-artifact`: the lines of its `path`. */
-static void write_upload(struct github_scope *s, const struct node *step)
-{
-    struct converter *c = s->g->c;
-    const struct node *with = github_child(step, "with"), *path = github_child(with, "path");
-    const char *text = convert_text(path) != NULL ? github_text(s, path->text) : NULL;
-    /* of how it is stored, which is elsewhere */
-    static const char *const taken[] = {"name",
-                                        "path",
-                                        "overwrite",
-                                        "retention-days",
-                                        "archive",
-                                        "compression-level",
-                                        "include-hidden-files"};
-    const struct node *condition = github_child(step, "if");
-    const char *when = condition != NULL ? github_condition(condition) : NULL;
-    struct out *artifacts, *paths, *before;
-
-    name_others(s, s->out, with, taken, ARRAY_SIZE(taken), "an artifact");
-    if (text == NULL) {
-        convert_left(c, s->out, step, "an artifact whose path cannot be told");
-        return;
-    }
-    artifacts = out_get_map(&c->out, s->out, "artifacts");
-    paths = out_get_list(&c->out, artifacts, "paths");
-    while (*text != '\0') {
-        size_t n = strcspn(text, "\n");
-        const char *line = arena_strndup(c->arena, text, n), *whole;
-        size_t blanks = strspn(line, " ");
-
-        whole = line[blanks] != '\0' ? convert_path(c, line + blanks) : NULL;
-        if (whole != NULL && strstr(whole, "${") == NULL)
-            out_text(&c->out, paths, NULL, whole);
-        else if (line[blanks] != '\0')
-            convert_left(c, paths, path, "the path of an artifact '%s'", line);
-        text += n + (text[n] != '\0');
-    }
-    if (paths->n == 0)
-        return;
-    before = out_find(artifacts, "when");
-    when = when != NULL ? when : "success";
-    if (before == NULL)
-        out_text(&c->out, artifacts, "when", when);
-    else if (!str_eq(before->text, when))
-        before->text = "always";
-}
-
-static void write_checkout(struct github_scope *s, const struct node *with)
-{
-    static const char *const here[] = {"."};
-    static const char *const elsewhere[] = {"repository", "path", "ref"};
-    /* of how it is fetched, which nobody does here */
-    static const char *const taken[] = {
-        "fetch-depth",   "fetch-tags", "clean", "token", "persist-credentials",
-        "show-progress", "repository", "path",  "ref"};
-    struct converter *c = s->g->c;
-
-    name_others(s, s->out, with, taken, ARRAY_SIZE(taken), "a checkout");
-    for (size_t i = 0; i < ARRAY_SIZE(elsewhere); i++)
-        if (github_child(with, elsewhere[i]) != NULL) {
-            convert_left(c, s->out, with, "a checkout of something else than the project as it is");
-            return;
-        }
-    if (out_find(s->out, "inputs") == NULL)
-        out_texts(&c->out, s->out, "inputs", 1, here);
-}
-
-static void write_action(struct github_scope *s, const struct node *step, const char *uses)
-{
-    struct converter *c = s->g->c;
-
-    if (str_starts(uses, "actions/checkout@"))
-        write_checkout(s, github_child(step, "with"));
-    else if (str_starts(uses, "actions/upload-artifact@"))
-        write_upload(s, step);
-    else if (str_starts(uses, "actions/cache@"))
-        convert_by_key(c, s->out, step, &keys_job, "cache");
-    else if (str_starts(uses, "actions/setup-"))
-        convert_left(c, s->out, step, "'%s': the root has to have it", uses);
-    else
-        convert_left(c, s->out, step, "the action '%s'", uses);
-}
 
 /* Gives a variable of a step's own; one that is a secret is that of the job. */
 static void prefix_variable(struct github_scope *s, struct out *in, struct strbuf *script,
@@ -266,7 +172,7 @@ static bool write_run(struct github_scope *s, struct out *steps, const struct no
         return false;
     }
     step = out_map(&c->out, steps, NULL);
-    if (word == NULL && c->assume)
+    if (word == NULL && c->asked->assume)
         convert_left(c, step, when, "the condition is not evaluated: the step is always run");
     if (convert_text(name) != NULL)
         out_comment(&c->out, step, convert_shown(c, name->text));
@@ -289,8 +195,8 @@ static bool write_run(struct github_scope *s, struct out *steps, const struct no
         convert_left(c, step, go_on, "'continue-on-error' of a step");
     if (id != NULL)
         convert_note(c, step, id, "'id': no other step can speak of this one");
-    name_others(s, step, s->step, taken, ARRAY_SIZE(taken), "a step");
-    if (word == NULL && !c->assume) {
+    github_others(s, step, s->step, taken, ARRAY_SIZE(taken), "a step");
+    if (word == NULL && !c->asked->assume) {
         convert_left(c, steps, when, "a step whose condition is not evaluated: it is a comment");
         out_hold(steps, step);
         return false;
@@ -306,12 +212,12 @@ static void write_use(struct github_scope *s, const char *uses)
 
     if (word != NULL && str_eq(word, "never"))
         return;
-    if (word == NULL && !s->g->c->assume) {
+    if (word == NULL && !s->g->c->asked->assume) {
         convert_left(s->g->c, s->out, when, "'%s', whose condition is not evaluated", uses);
         return;
     }
-    write_action(s, s->step, uses);
-    name_others(s, s->out, s->step, taken, ARRAY_SIZE(taken), "a step");
+    github_action(s, s->step, uses);
+    github_others(s, s->out, s->step, taken, ARRAY_SIZE(taken), "a step");
 }
 
 bool github_steps(struct github_scope *s, const struct node *list)

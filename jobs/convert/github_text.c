@@ -105,6 +105,28 @@ static const char *env_value(struct github_scope *s, const char *name, int depth
     return NULL;
 }
 
+/* What hashFiles is, of the rest of a call of it; NULL: of more than texts. */
+static const char *hash_of(struct converter *c, const char *text)
+{
+    const char *files[16];
+    size_t n = 0;
+
+    for (;;) {
+        const char *quote;
+
+        text += strspn(text, " ");
+        quote = *text == '\'' ? strchr(text + 1, '\'') : NULL;
+        if (quote == NULL || n == ARRAY_SIZE(files))
+            return NULL;
+        files[n++] = arena_strndup(c->arena, text + 1, (size_t)(quote - text - 1));
+        text = quote + 1 + strspn(quote + 1, " ");
+        if (str_eq(text, ")"))
+            return convert_hash(c, files, n);
+        if (*text++ != ',')
+            return NULL;
+    }
+}
+
 /* What an expression is in a job file, or NULL. */
 static const char *expression(struct github_scope *s, const char *e, int depth)
 {
@@ -122,6 +144,8 @@ static const char *expression(struct github_scope *s, const char *e, int depth)
         (void)strset_add(&s->used, github_axis(c, e + 7));
         return arena_printf(c->arena, "${{ %s }}", github_axis(c, e + 7));
     }
+    if (str_starts(e, "hashFiles("))
+        return hash_of(c, e + strlen("hashFiles("));
     if (str_starts(e, "env."))
         return env_value(s, e + 4, depth);
     if (s->in_script && str_starts(e, "secrets.") && convert_is_variable(e + 8) &&

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gitlab: .gitlab-ci.yml, its upper level: templates and what extends them, stages, variables,
- * defaults. A job's own keys: gitlab_job.c. Files that are included are not read. */
+ * defaults. A job's own keys: gitlab_job.c. */
 #include "jobs/convert/gitlab.h"
 
 #include <string.h>
@@ -68,6 +68,11 @@ static const struct node *merge(struct gitlab *g, const struct node *base, const
     return map;
 }
 
+const struct node *gitlab_merge(struct gitlab *g, const struct node *base, const struct node *over)
+{
+    return merge(g, base, over, 0);
+}
+
 /* The job or template with all that it extends. NULL: it cannot be told. */
 static const struct node *resolve(struct gitlab *g, size_t index, int depth)
 {
@@ -109,16 +114,17 @@ static const struct node *resolve(struct gitlab *g, size_t index, int depth)
     return j->node;
 }
 
-/* What [JOB, WORD, ...] of !reference names, or NULL. */
-static const struct node *referred(struct gitlab *g, const struct node *n)
+const struct node *gitlab_referred(struct gitlab *g, const struct node *n)
 {
     const struct node *at = NULL;
     size_t of;
 
-    if (n->n < 2 || n->first->kind != NODE_SCALAR ||
-        !name_index_find(&g->index, n->first->text, &of))
+    if (n->n < 1 || n->first->kind != NODE_SCALAR || !convert_charge(g->c, 16 + g->root->n))
         return NULL;
-    at = resolve(g, of, 0);
+    if (name_index_find(&g->index, n->first->text, &of))
+        at = resolve(g, of, 0);
+    else
+        at = node_child(g->root, n->first->text);
     for (const struct node *i = n->first->next; i != NULL && at != NULL; i = i->next)
         at = i->kind == NODE_SCALAR && at->kind == NODE_MAP ? node_child(at, i->text) : NULL;
     return at;
@@ -144,7 +150,7 @@ void gitlab_lines(struct gitlab *g, struct out *in, const struct node *n, struct
         if (n->n > 0 && n->text[n->n - 1] != '\n')
             strbuf_adds(lines, "\n");
     } else if (n->reference) {
-        const struct node *of = depth < EXTENDS_MAX ? referred(g, n) : NULL;
+        const struct node *of = depth < EXTENDS_MAX ? gitlab_referred(g, n) : NULL;
 
         if (of != NULL)
             gitlab_lines(g, in, of, lines, depth + 1);
@@ -171,15 +177,15 @@ static const struct {
     {"GITLAB_CI", "true"},
 };
 
-/* Whether a job has a variable of that name of its own, or of the pipeline's. */
-static const struct node *find_variable(const struct gitlab *g, const struct node *job,
-                                        const char *name)
+const struct node *gitlab_variable(const struct gitlab *g, const struct node *job, const char *name)
 {
-    const struct node *own = job != NULL ? node_child(job, "variables") : NULL;
-    const struct node *v = own != NULL && own->kind == NODE_MAP ? node_child(own, name) : NULL;
+    const struct node *maps[] = {job != NULL ? node_child(job, "variables") : NULL,
+                                 g->workflow_variables, node_child(g->root, "variables")};
+    const struct node *v = NULL;
 
-    if (v == NULL && (own = node_child(g->root, "variables")) != NULL && own->kind == NODE_MAP)
-        v = node_child(own, name);
+    for (size_t i = 0; v == NULL && i < ARRAY_SIZE(maps); i++)
+        if (maps[i] != NULL && maps[i]->kind == NODE_MAP)
+            v = node_child(maps[i], name);
     if (v != NULL && v->kind == NODE_MAP)
         v = node_child(v, "value");
     return v != NULL && v->kind == NODE_SCALAR ? v : NULL;
@@ -208,10 +214,15 @@ static const char *variable_at(struct converter *c, const char *p, const char **
 /* The value of a variable, or NULL. */
 static const char *value_of(struct gitlab *g, const struct node *job, const char *name, int depth)
 {
-    const struct node *v = find_variable(g, job, name);
+    const struct condition_value given = condition_given(g->c, name);
+    const struct node *v = gitlab_variable(g, job, name);
 
+    if (given.text != NULL || given.is_unset)
+        return given.text != NULL ? convert_literal(g->c, given.text) : "";
     if (v != NULL)
         return gitlab_expand(g, job, v->text, depth + 1);
+    if (job != NULL && job->key != NULL && str_eq(name, "CI_JOB_NAME"))
+        return convert_literal(g->c, job->key->text);
     for (size_t i = 0; i < ARRAY_SIZE(predefined); i++)
         if (str_eq(predefined[i].name, name)) {
             g->c->uses_git |= str_starts(name, "CI_COMMIT_");
@@ -265,7 +276,15 @@ void gitlab_predefined(struct gitlab *g, const struct gitlab_job *j, struct out 
         name =
             arena_strndup(g->c->arena, p + 1 + (p[1] == '{'),
                           strspn(p + 1 + (p[1] == '{'), "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"));
-        if (find_variable(g, j->node, name) != NULL || gitlab_is_parallel(j, name) ||
+        if (str_eq(name, "CI_JOB_NAME")) {
+            struct out *env = out_get_map(&g->c->out, in, "env");
+
+            if (out_find(env, name) == NULL)
+                out_text(&g->c->out, env, name, convert_literal(g->c, j->name));
+            continue;
+        }
+        if (gitlab_variable(g, j->node, name) != NULL || gitlab_is_parallel(j, name) ||
+            condition_given(g->c, name).is_unset || condition_given(g->c, name).text != NULL ||
             !strset_add(&g->said, name))
             continue;
         for (size_t i = 0; i < ARRAY_SIZE(predefined); i++)
@@ -279,29 +298,54 @@ void gitlab_predefined(struct gitlab *g, const struct gitlab_job *j, struct out 
     }
 }
 
+/* Adds the pipeline's variable, unless it is there. */
+static void write_variable(struct gitlab *g, struct out *env, const struct node *v)
+{
+    const struct node *value = v->kind == NODE_MAP ? node_child(v, "value") : v;
+    const char *text =
+        value != NULL && value->kind == NODE_SCALAR ? gitlab_expand(g, NULL, value->text, 0) : NULL;
+
+    if (out_find(env, v->key->text) != NULL)
+        return;
+    if (!convert_is_variable(v->key->text))
+        convert_left(g->c, env, v, "'%s' is no name of a variable here", v->key->text);
+    else if (text == NULL)
+        convert_left(g->c, env, v, "the variable '%s' is made of others that are not known",
+                     v->key->text);
+    else
+        out_text(&g->c->out, env, v->key->text, text);
+    gitlab_variable_rest(g, env, v);
+}
+
+/* Adds what --var says, which wins over all others. */
+static void write_given(struct gitlab *g, struct out *env)
+{
+    const struct jobs_converting *asked = g->c->asked;
+
+    for (size_t i = 0; i < asked->n_variables; i++) {
+        const char *equals = strchr(asked->variables[i], '=');
+        const char *name = equals != NULL ? arena_strndup(g->c->arena, asked->variables[i],
+                                                          (size_t)(equals - asked->variables[i]))
+                                          : NULL;
+
+        if (name != NULL && convert_is_variable(name) && out_find(env, name) == NULL)
+            out_text(&g->c->out, env, name,
+                     convert_literal(g->c, condition_given(g->c, name).text));
+    }
+}
+
 static void write_variables(struct gitlab *g)
 {
-    const struct node *map = node_child(g->root, "variables");
-    struct out *env;
+    const struct node *maps[] = {g->workflow_variables, node_child(g->root, "variables")};
+    struct out *env = out_get_map(&g->c->out, g->out_defaults, "env");
 
-    if (map == NULL || map->kind != NODE_MAP)
-        return;
-    env = out_get_map(&g->c->out, g->out_defaults, "env");
-    for (const struct node *v = map->first; v != NULL; v = v->next) {
-        const struct node *value = v->kind == NODE_MAP ? node_child(v, "value") : v;
-        const char *text = value != NULL && value->kind == NODE_SCALAR
-                               ? gitlab_expand(g, NULL, value->text, 0)
-                               : NULL;
-
-        if (!convert_is_variable(v->key->text))
-            convert_left(g->c, env, v, "'%s' is no name of a variable here", v->key->text);
-        else if (text == NULL)
-            convert_left(g->c, env, v, "the variable '%s' is made of others that are not known",
-                         v->key->text);
-        else if (out_find(env, v->key->text) == NULL)
-            out_text(&g->c->out, env, v->key->text, text);
-        gitlab_variable_rest(g, env, v);
-    }
+    write_given(g, env);
+    for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
+        for (const struct node *v = maps[i] != NULL && maps[i]->kind == NODE_MAP ? maps[i]->first
+                                                                                 : NULL;
+             v != NULL; v = v->next)
+            if (convert_charge(g->c, 16 + env->n))
+                write_variable(g, env, v);
 }
 
 void gitlab_variable_rest(struct gitlab *g, struct out *in, const struct node *v)
@@ -392,11 +436,7 @@ static void write_top(struct gitlab *g)
     struct out *in = g->out_defaults;
 
     for (const struct node *v = g->root->first; v != NULL; v = v->next) {
-        if (str_eq(v->key->text, "include"))
-            convert_left(g->c, in, v, "'include': other files are not read");
-        else if (str_eq(v->key->text, "workflow"))
-            convert_left(g->c, in, v, "a file does not say when it is run; who calls cupel does");
-        else if (str_eq(v->key->text, "spec"))
+        if (str_eq(v->key->text, "spec"))
             convert_left(g->c, in, v, "inputs of a pipeline: `params` may be what is meant");
         else if (v->kind != NODE_MAP && !is_own_word(v->key->text) && v->key->text[0] != '.')
             convert_left(g->c, in, v, "'%s' is no job", v->key->text);
@@ -446,20 +486,19 @@ static void write_jobs(struct gitlab *g, struct out *jobs)
         if (j->is_held)
             out_hold(jobs, job);
     }
-    if (jobs->n == 0)
-        source_problem(&g->c->source, g->root->place,
-                       "it has no job that is run for sure (--conditional writes more)");
 }
 
 void convert_gitlab(struct converter *c, const struct node *root)
 {
     static const char *const shell[] = {"/bin/sh", "-e"}, *const here[] = {"."};
-    struct gitlab g = {.c = c, .root = root, .defaults = node_child(root, "default")};
+    struct gitlab g = {.c = c, .root = root};
 
+    g.out_defaults = out_map(&c->out, c->out.root, "defaults");
+    g.root = gitlab_include(&g, g.out_defaults);
+    g.defaults = node_child(g.root, "default");
     if (g.defaults != NULL && g.defaults->kind != NODE_MAP)
         g.defaults = NULL;
     read_jobs(&g);
-    g.out_defaults = out_map(&c->out, c->out.root, "defaults");
     out_comment(&c->out, g.out_defaults, "the project, in each job's " CONVERT_WORKDIR);
     out_texts(&c->out, g.out_defaults, "inputs", 1, here);
     out_texts(&c->out, g.out_defaults, "shell", 2, shell);
@@ -467,10 +506,12 @@ void convert_gitlab(struct converter *c, const struct node *root)
                 "GitLab's jobs reach the network: leave it out where none does");
     out_text(&c->out, g.out_defaults, "network", "nat");
     read_stages(&g);
+    gitlab_workflow(&g, g.out_defaults);
     write_top(&g);
     write_variables(&g);
     write_jobs(&g, out_map(&c->out, c->out.root, "jobs"));
     strset_free(&g.said);
+    strset_free(&g.pools);
     name_index_free(&g.index);
     free(g.jobs);
 }

@@ -88,7 +88,7 @@ static void word_variables(struct gitlab *g, struct gitlab_job *j, struct out *j
         const char *text =
             of != NULL && of->kind == NODE_SCALAR ? gitlab_expand(g, j->node, of->text, 0) : NULL;
 
-        if (gitlab_is_parallel(j, v->key->text))
+        if (gitlab_is_parallel(j, v->key->text) || condition_given(g->c, v->key->text).text != NULL)
             continue;
         if (!convert_is_variable(v->key->text))
             convert_left(g->c, env, v, "'%s' is no name of a variable here", v->key->text);
@@ -241,11 +241,14 @@ static void word_coverage(struct gitlab *g, struct gitlab_job *j, struct out *jo
     const char *why = "it is no text", *text = convert_text(value);
 
     (void)j;
-    if (text != NULL && text[0] != '\0' && strstr(text, "${{") == NULL &&
-        coverage_pattern(g->c->arena, text, value->n, &why) != NULL)
+    if (out_find(job, "coverage") != NULL)
+        why = "the Cobertura file is read instead";
+    else if (text != NULL && text[0] != '\0' && strstr(text, "${{") == NULL &&
+             coverage_pattern(g->c->arena, text, value->n, &why) != NULL) {
         out_text(&g->c->out, job, "coverage", text);
-    else
-        convert_left(g->c, job, value, "'coverage': %s", why);
+        return;
+    }
+    convert_left(g->c, job, value, "'coverage': %s", why);
 }
 
 static void word_artifacts(struct gitlab *g, struct gitlab_job *j, struct out *job,
@@ -418,6 +421,21 @@ static void word_allow_failure(struct gitlab *g, struct gitlab_job *j, struct ou
     }
 }
 
+static void word_resource_group(struct gitlab *g, struct gitlab_job *j, struct out *job,
+                                const struct node *value)
+{
+    const char *text =
+        convert_text(value) != NULL ? gitlab_expand(g, j->node, value->text, 0) : NULL;
+
+    if (text == NULL || !name_is_valid(text) ||
+        (!strset_has(&g->pools, text) && g->n_pools == JOBS_POOLS_MAX)) {
+        convert_left(g->c, job, value, "'resource_group' whose name none can have here");
+        return;
+    }
+    g->n_pools += strset_add(&g->pools, text);
+    out_text(&g->c->out, job, "exclusive", text);
+}
+
 static void word_inherit(struct gitlab *g, struct gitlab_job *j, struct out *job,
                          const struct node *value)
 {
@@ -430,13 +448,12 @@ static void word_inherit(struct gitlab *g, struct gitlab_job *j, struct out *job
 /* ---- the table ---- */
 
 /* Words that a job has; `from_default`: `default` or the pipeline may give it. One without a
- * function is told of: as a note where it changes nothing that the job does, by the key of the job
- * file that is to carry it out where there is one. */
+ * function is told of: as a note where it changes nothing that the job does. */
 static const struct {
     const char *word;
     word_fn *write;
     bool from_default;
-    const char *note, *left, *key;
+    const char *note, *left;
 } words[] = {
     {.word = "image", .write = word_image, .from_default = true},
     {.word = "variables", .write = word_variables},
@@ -450,12 +467,12 @@ static const struct {
     {.word = "timeout", .write = word_timeout, .from_default = true},
     {.word = "allow_failure", .write = word_allow_failure},
     {.word = "inherit", .write = word_inherit},
-    {.word = "cache", .from_default = true, .key = "cache"},
+    {.word = "cache", .write = gitlab_cache, .from_default = true},
     {.word = "tags", .from_default = true, .note = "'tags' choose a runner; there is none here"},
     {.word = "interruptible",
      .from_default = true,
      .note = "'interruptible': a run ends when told"},
-    {.word = "resource_group", .key = "exclusive"},
+    {.word = "resource_group", .write = word_resource_group},
     {.word = "id_tokens", .from_default = true, .left = "'id_tokens': write 'secrets'"},
     {.word = "secrets", .left = "'secrets' of a vault: write 'secrets' with a 'command'"},
     {.word = "environment", .left = "'environment': a run deploys to none"},
@@ -490,8 +507,6 @@ void gitlab_job_write(struct gitlab *g, struct gitlab_job *j, struct out *job)
             continue;
         if (words[i].write != NULL)
             words[i].write(g, j, job, v);
-        else if (words[i].key != NULL)
-            convert_by_key(g->c, job, v, &keys_job, words[i].key);
         else if (words[i].note != NULL)
             convert_note(g->c, job, v, "%s", words[i].note);
         else

@@ -1,143 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gitlab_needs: which of GitLab's jobs are run, after which others, how often, and whose files they
- * find. */
+/* gitlab_needs: after which others GitLab's jobs are run, how often, and whose files they find.
+ * Whether they are run: gitlab_rules.c. */
 #include "jobs/convert/gitlab.h"
 #include "jobs/expand/expand.h"
 
 #include <string.h>
-
-/* ---- whether it is run ---- */
-
-/* Whether the rule holds in every pipeline. */
-static bool rule_holds(const struct node *rule)
-{
-    return rule->kind == NODE_MAP && node_child(rule, "if") == NULL &&
-           node_child(rule, "changes") == NULL && node_child(rule, "exists") == NULL;
-}
-
-static const char *rule_when(const struct node *job, const struct node *rule)
-{
-    const struct node *when = rule->kind == NODE_MAP ? node_child(rule, "when") : NULL;
-
-    if (when == NULL)
-        when = node_child(job, "when");
-    return convert_text(when) != NULL ? when->text : "on_success";
-}
-
-/* What a job's `when` and `rules` say, if they say one and the same for every pipeline:
- * "on_success" where there are none. NULL: that depends on what is not known here. */
-static const char *job_when(const struct node *job, const struct node **ret_at)
-{
-    const struct node *when = node_child(job, "when"), *rules = node_child(job, "rules");
-    const char *all = NULL;
-
-    *ret_at = rules != NULL ? rules : when != NULL ? when : job;
-    if (rules == NULL || node_is_null(rules))
-        return convert_text(when) != NULL ? when->text : "on_success";
-    if (rules->kind != NODE_LIST || rules->reference || rules->n == 0)
-        return NULL;
-    for (const struct node *r = rules->first; r != NULL; r = r->next) {
-        const char *text = rule_when(job, r);
-
-        if (r->kind != NODE_MAP || (all != NULL && !str_eq(all, text)))
-            return NULL;
-        all = text;
-        if (rule_holds(r))
-            return all;
-    }
-    /* none of them holds for sure: what all of them say, if that is never to run by itself */
-    return str_eq(all, "manual") || str_eq(all, "delayed") || str_eq(all, "never") ? all : NULL;
-}
-
-/* Whether `only` lets the job run in all pipelines of branches and tags, as if it were not there.
- */
-static bool only_is_all(const struct node *only)
-{
-    bool branches = false, tags = false;
-
-    for (const struct node *i = only->kind == NODE_MAP ? NULL : items_first(only); i != NULL;
-         i = items_next(only, i)) {
-        branches |= convert_text(i) != NULL && str_eq(i->text, "branches");
-        tags |= convert_text(i) != NULL && str_eq(i->text, "tags");
-    }
-    return branches && tags;
-}
-
-void gitlab_rules_rest(struct gitlab *g, struct gitlab_job *j, struct out *job,
-                       const struct node *rules)
-{
-    static const char *const taken[] = {"if", "changes", "exists", "when"};
-
-    (void)j;
-    for (const struct node *r = rules->kind == NODE_LIST ? rules->first : NULL; r != NULL;
-         r = r->next)
-        for (const struct node *v = r->kind == NODE_MAP ? r->first : NULL; v != NULL; v = v->next)
-            if (!convert_is_among(v->key->text, taken, ARRAY_SIZE(taken)))
-                convert_left(g->c, job, v, "'%s' of a rule", v->key->text);
-}
-
-static bool name_is_good(const char *name)
-{
-    size_t n = strlen(name), length;
-    uint32_t letter = 0;
-
-    if (n == 0 || n > LOAD_NAME_MAX || name[0] == '-' || name[0] == '.' ||
-        strstr(name, "${{") != NULL)
-        return false;
-    for (size_t i = 0; i < n; i += length) {
-        length = text_decode((const unsigned char *)name + i, n - i, &letter);
-        if (length == 0 || text_is_hidden(letter))
-            return false;
-    }
-    return true;
-}
-
-/* Whether it can be a job at all; says why not. */
-static bool is_possible(struct gitlab *g, const struct gitlab_job *j, struct out *jobs)
-{
-    if (node_child(j->node, "trigger") != NULL)
-        convert_left(g->c, jobs, j->node, "the job '%s', which starts another pipeline", j->name);
-    else if (node_child(j->node, "script") == NULL)
-        convert_left(g->c, jobs, j->node, "the job '%s', which has no script in this file",
-                     j->name);
-    else if (!name_is_good(j->name))
-        convert_left(g->c, jobs, j->node, "the job '%s', whose name no job may have here", j->name);
-    else
-        return true;
-    return false;
-}
-
-void gitlab_decide(struct gitlab *g, struct gitlab_job *j, struct out *jobs)
-{
-    static const char *const known[] = {"on_success", "on_failure", "always"};
-    const struct node *at, *only = node_child(j->node, "only");
-    const struct node *except = node_child(j->node, "except");
-    const char *when = job_when(j->node, &at), *why = NULL;
-    bool by_itself = false; /* it would run, if a condition held */
-
-    if (!is_possible(g, j, jobs))
-        return;
-    if (when != NULL && (str_eq(when, "manual") || str_eq(when, "delayed"))) {
-        why = "which is started by hand or later";
-    } else if (when != NULL && str_eq(when, "never")) {
-        why = "which is never run";
-    } else if (when == NULL || !convert_is_among(when, known, ARRAY_SIZE(known))) {
-        why = when == NULL ? "whose 'rules' are not evaluated" : "whose 'when' is not known here";
-        by_itself = true;
-    } else if ((only != NULL && !only_is_all(only)) || except != NULL) {
-        at = only != NULL ? only : except;
-        why = "whose 'only' or 'except' is not evaluated";
-        by_itself = true;
-    } else if (j->is_part) {
-        why = "which extends what is not in this file";
-        by_itself = true;
-    }
-    j->is_written = why == NULL || (by_itself && g->c->assume);
-    j->is_held = !j->is_written;
-    if (why != NULL)
-        convert_left(g->c, jobs, at, "the job '%s', %s: it %s", j->name, why,
-                     j->is_held ? "is a comment" : "always runs");
-}
 
 /* ---- parallel ---- */
 
@@ -389,8 +256,8 @@ static const struct node *unsure_need(struct gitlab *g, const struct gitlab_job 
  * failed makes no difference to GitLab, while all of them would have to here. */
 static bool failure_is_unsure(struct gitlab *g, struct gitlab_job *j)
 {
-    const struct node *needs = node_child(j->node, "needs"), *at;
-    const char *when = job_when(j->node, &at);
+    const struct node *needs = node_child(j->node, "needs");
+    const char *when = j->when;
     struct gitlab_need_list list = {0};
     size_t n = needs != NULL ? items_count(needs) : 0;
 
@@ -492,8 +359,8 @@ static void write_need(struct gitlab *g, struct out *needs, const struct need *n
 
 void gitlab_needs(struct gitlab *g, struct gitlab_job *j, struct out *job)
 {
-    const struct node *own = node_child(j->node, "needs"), *at = NULL;
-    const char *word = job_when(j->node, &at);
+    const struct node *own = node_child(j->node, "needs");
+    const char *word = j->when;
     const char *when = word == NULL                 ? NULL
                        : str_eq(word, "on_failure") ? "failure"
                        : str_eq(word, "always")     ? "always"

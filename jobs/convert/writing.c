@@ -99,6 +99,28 @@ void out_only_comments(struct out *o)
     o->n = 0;
 }
 
+static void keep_comments(struct out_writing *w, struct out *in, const struct out *of)
+{
+    for (const struct out *o = of->first; o != NULL; o = o->next)
+        if (o->kind == OUT_COMMENT)
+            out_comment(w, in, o->text);
+        else
+            keep_comments(w, in, o);
+}
+
+void out_drop(struct out_writing *w, struct out *in, struct out *child)
+{
+    struct out *before = NULL;
+
+    for (struct out *o = in->first; o != child; o = o->next)
+        before = o;
+    *(before != NULL ? &before->next : &in->first) = child->next;
+    if (in->last == child)
+        in->last = before;
+    in->n -= !child->held && child->kind != OUT_COMMENT;
+    keep_comments(w, in, child);
+}
+
 void out_hold(struct out *in, struct out *child)
 {
     in->n -= !child->held && child->kind != OUT_COMMENT;
@@ -304,6 +326,15 @@ static void add_child(struct strbuf *to, const struct out *in, const struct out 
     add_value(to, o, depth);
 }
 
+static bool has_held(const struct out *in)
+{
+    const struct out *o = in->first;
+
+    while (o != NULL && !o->held)
+        o = o->next;
+    return o != NULL;
+}
+
 static void add_children(struct strbuf *to, const struct out *in, int depth)
 {
     for (const struct out *o = in->first; o != NULL; o = o->next) {
@@ -313,7 +344,14 @@ static void add_children(struct strbuf *to, const struct out *in, int depth)
             continue;
         }
         if (in->kind == OUT_MAP && o->n == 0 && o->kind != OUT_TEXT) {
-            add_children(to, o, depth); /* comments alone */
+            bool held = has_held(o);
+
+            /* comments alone */
+            if (held) {
+                add_indent(to, depth);
+                strbuf_addf(to, "# %s:\n", o->key);
+            }
+            add_children(to, o, depth + held);
             continue;
         }
         if (o->held)

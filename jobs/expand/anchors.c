@@ -214,6 +214,36 @@ void anchors_merge(struct anchors *a, struct node *map, struct node *merged)
     map->lost |= merged->kind != NODE_MAP;
 }
 
+/* Moves a map's children behind the link. */
+static struct node **splice_children(struct node *map, struct node **link, struct node *from)
+{
+    *link = from->first;
+    for (; *link != NULL; link = &(*link)->next) {
+        map->dollar |= (*link)->dollar | (*link)->key->dollar;
+        map->n++;
+    }
+    map->lost |= from->lost;
+    return link;
+}
+
+struct node **anchors_splice(struct anchors *a, struct node *map, struct node **link,
+                             struct node *merged)
+{
+    struct node *reversed = NULL, *next;
+
+    if (merged->kind != NODE_LIST)
+        return can_merge(a, merged) ? splice_children(map, link, merged) : link;
+    for (struct node *i = merged->first; i != NULL; i = next) {
+        next = i->next;
+        i->next = reversed;
+        reversed = i;
+    }
+    for (struct node *i = reversed; i != NULL; i = i->next)
+        if (can_merge(a, i))
+            link = splice_children(map, link, i);
+    return link;
+}
+
 static void forget(void *anchor)
 {
     (void)anchor; /* which lives in the arena */

@@ -31,4 +31,8 @@ struct node *anchors_copy(struct anchors *a, const char *name, struct source_pla
 /* Puts what a merge key says behind the map's own keys: those win, and of several maps the earlier.
  */
 void anchors_merge(struct anchors *a, struct node *map, struct node *merged);
+/* Puts what a merge key says where it stands, behind `link`, also where the map has such keys. Of
+ * several maps the earlier come last. Returns where the map goes on. */
+struct node **anchors_splice(struct anchors *a, struct node *map, struct node **link,
+                             struct node *merged);
 void anchors_free(struct anchors *a);

@@ -67,7 +67,7 @@ _cupel() {
     list) words='--only --skip --tag --set --expanded --kept --json --help' files=true ;;
     validate) words='--set --help' files=true ;;
     schema) words='--markdown --help' ;;
-    convert) words='gitlab github --conditional --help' files=true ;;
+    convert) words='gitlab github --conditional --var --help' files=true ;;
     doctor) words='--json --help' ;;
     selftest) words='--list --only --json --markdown --out -j --jobs -v --verbose --help' ;;
     config) words='--help' ;;

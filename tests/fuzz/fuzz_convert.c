@@ -16,14 +16,27 @@ static int fake_git(const char *dir, const char *what, struct arena *arena, cons
     return 0;
 }
 
+static int fake_hash(const char *dir, const char *const *paths, size_t n, struct arena *arena,
+                     const char **ret_text, struct cupel_error *err)
+{
+    (void)dir;
+    (void)paths;
+    (void)n;
+    (void)err;
+    *ret_text =
+        arena_strdup(arena, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+    return 0;
+}
+
 static const char *fake_environment(const char *name)
 {
     (void)name;
     return NULL;
 }
 
-/* No generator of a matrix and no hash is ever written, so that nothing is looked for. */
-static const struct expand_host fake_host = {.git = fake_git, .environment = fake_environment};
+/* No generator of a matrix is ever written, so that nothing is looked for. */
+static const struct expand_host fake_host = {
+    .git = fake_git, .hash = fake_hash, .environment = fake_environment};
 
 /* Whether it is in the file, and not only comments of it. */
 static bool is_there(const struct out *in, const struct out *o)
@@ -87,22 +100,32 @@ static void check_loads(const struct strbuf *written)
 static void check(enum jobs_convert from, bool assume, const char *text, size_t len)
 {
     cleanup_strbuf struct strbuf notes = {0}, written = {0};
-    struct converter c = {.source = {.file = "fuzz.yaml",
+    static const char *const known[] = {"MODE=fast", "CI_COMMIT_BRANCH=main", "CI_COMMIT_TAG",
+                                        "IMAGE=a b ${{ x }}", "github.event_name=push"};
+    struct jobs_converting asked = {.from = from,
+                                    .file = "fuzz.yaml",
+                                    .text = text,
+                                    .len = len,
+                                    .assume = assume,
+                                    .variables = known,
+                                    .n_variables = assume ? ARRAY_SIZE(known) : 0};
+    struct converter c = {.source = {.file = asked.file,
                                      .text = text,
                                      .len = len,
-                                     .takes_reference = from == JOBS_CONVERT_GITLAB},
+                                     .is_gitlab = from == JOBS_CONVERT_GITLAB},
                           .arena = arena_new(),
                           .notes = &notes,
-                          .assume = assume};
+                          .asked = &asked};
 
-    convert_fill(&c, from);
+    convert_fill(&c);
     FUZZ_EXPECT((c.n_left == 0 || notes.len > 0) && fuzz_is_utf8(notes.data, notes.len));
     FUZZ_EXPECT(fuzz_is_harmless(notes.data, notes.len, "\n"));
     if (source_is_good(&c.source)) {
         out_write(c.out.root, &written);
         FUZZ_EXPECT(fuzz_is_harmless(written.data, written.len, "\n\t"));
         check_read_back(c.out.root, &written);
-        check_loads(&written);
+        if (out_find(c.out.root, "jobs")->n > 0)
+            check_loads(&written);
     }
     source_free(&c.source);
     arena_free(c.arena);
