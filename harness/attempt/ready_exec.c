@@ -43,8 +43,8 @@ static void drop_output(struct pollfd *fd)
         fd->fd = -1;
 }
 
-/* Who entered is gone when this returns, whose parent we are: else it would be for the host's init
- * to reap, which may be slow at that, and the end of the service would wait for it. */
+/* Waits until who entered is gone, whose parent we are: else it would be for the host's init to
+ * reap, which may be slow at that, and the end of the service would wait for it. */
 static void await_end(const struct sandbox_job *job)
 {
     struct pollfd fd = {.fd = job->pidfd, .events = POLLIN};

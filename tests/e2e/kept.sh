@@ -179,7 +179,8 @@ defaults: {limits: {disk: 32M, wall: 20s}, inputs: [{from: gate, to: /gate, mode
 jobs:
   build:
     inputs: [{from: gate, to: /gate, mode: ro}, {from: tree, to: /in}]
-    run: '[ ! -s /gate ]; echo built >out; echo build >/in/file; chown 12:34 out; rm /etc/hostname'
+    cache: {key: chain, paths: [/c]}
+    run: '[ ! -s /gate ]; echo built >out; echo build >/in/file; echo cached >/c/x; chown 12:34 out; rm /etc/hostname'
   test: {from: build, user: nobody, workdir: /tmp/t, run: "[ ! -s /gate ]; cat /work/out >seen; exit 1"}
   stage: {from: build, run: "[ ! -s /gate ]; echo staged >>out; mkdir d; ln out d/hard"}
   ship:
@@ -191,9 +192,9 @@ cupel_run chain.yaml --keep-failed -j 2
 expect_equal "$(kept_ids)" "ship test "
 expect_equal "$(cat out/logs/*.stderr)" ""
 echo shut >gate # whatever runs again now fails
-in_kept test -- sh -c 'cat seen /work/out /in/file; stat -c %u:%g /work/out; ls /etc/hostname; id -un'
+in_kept test -- sh -c 'cat seen /work/out /in/file /c/x; stat -c %u:%g /work/out; ls /etc/hostname; id -un'
 expect_exit 0
-expect_equal "$(tr '\n' ' ' <stdout)" "built built build 12:34 nobody "
+expect_equal "$(tr '\n' ' ' <stdout)" "built built build cached 12:34 nobody "
 expect_stderr "/etc/hostname.*No such file"
 in_kept ship -- sh -c 'cat out /in/file; stat -c %h out; ls -d d; echo more >>out'
 expect_equal "$(tr '\n' ' ' <stdout)" "built staged shipped build 1 "
