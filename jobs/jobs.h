@@ -582,6 +582,13 @@ struct jobs_inclusion {
     size_t len;
 };
 
+/* What a file's text was written out by, besides what it includes: a matrix's, or hash()'s. */
+struct jobs_reading {
+    const char
+        *path;     /* absolute; what stands where is a pattern, with `*`, `?`, `[...]` and `**` */
+    bool is_names; /* only which there are, and not what is in them */
+};
+
 /* A whole file, checked. Everything in it lives until jobs_plan_free. Jobs are in file order; needs
  * form no cycle. */
 struct jobs_plan {
@@ -603,6 +610,8 @@ struct jobs_plan {
     /* what its `include`s have led to, in the order in which they were read */
     struct jobs_inclusion *inclusions;
     size_t n_inclusions;
+    struct jobs_reading *readings; /* each once */
+    size_t n_readings;
     /* what is odd about the file and no problem, each "FILE:LINE: ..."; or NULL */
     const char **notes;
     size_t n_notes;

@@ -9,6 +9,8 @@
 #include <libgen.h>
 #include <malloc.h>
 
+#define READINGS_MAX ((size_t)1024) /* what is beyond them is not noted */
+
 void key_set_version(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     uint64_t version;
@@ -230,6 +232,22 @@ const char *load_dir_of(const struct loader *l, const struct node *n)
     return file != 0 && l->source.inclusions[file - 1].dir != NULL
                ? l->source.inclusions[file - 1].dir
                : l->plan->dir;
+}
+
+void load_note_reading(struct loader *l, const char *dir, const char *path, bool is_names)
+{
+    const char *whole = path[0] == '/' ? arena_strdup(l->plan->arena, path)
+                                       : arena_printf(l->plan->arena, "%s/%s", dir, path);
+    struct jobs_plan *plan = l->plan;
+
+    for (size_t i = 0; i < plan->n_readings; i++) /* as many as somebody has written */
+        if (plan->readings[i].is_names == is_names && str_eq(plan->readings[i].path, whole))
+            return;
+    if (plan->n_readings == READINGS_MAX)
+        return;
+    if (plan->readings == NULL)
+        plan->readings = arena_alloc(plan->arena, READINGS_MAX * sizeof(*plan->readings));
+    plan->readings[plan->n_readings++] = (struct jobs_reading){whole, is_names};
 }
 
 char *load_directory_of(const char *path)

@@ -100,6 +100,9 @@ struct cache_host_look;
 struct cache_host_look *cache_host_look_begin(void);
 void cache_host_look_end(struct cache_host_look *look);
 void cache_take_host_look(struct cache *cache, struct cache_host_look *look);
+/* Where the store is, before it is opened: as CUPEL_CACHE says, or by convention, which is another
+ * one of the system's root. Malloc'ed, or NULL. */
+char *cache_place(bool of_system);
 /* Absolute path of the store, and an fd of it (borrowed): other state of a run lives in its
  * `runs/`. */
 const char *cache_path(const struct cache *cache);

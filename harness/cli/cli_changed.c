@@ -3,7 +3,6 @@
 #include "harness/cli/cli_changed.h"
 
 #include "harness/cli/cli.h"
-#include "harness/cli/git_changes.h"
 #include "harness/run/manifest.h"
 
 static bool reads_changed(const struct git_changes *c, const char *path)
@@ -38,7 +37,7 @@ static bool has_changed_root(const struct git_changes *c, const struct jobs_plan
     }
 }
 
-/* Says whether the job file is another one, or one of those that it includes. */
+/* Says whether the job file comes to something else: by its own text, or what is read for it. */
 static bool has_changed_file(const struct git_changes *c, const struct jobs_plan *plan)
 {
     cleanup_free char *file = manifest_path_of(plan);
@@ -46,6 +45,8 @@ static bool has_changed_file(const struct git_changes *c, const struct jobs_plan
 
     for (size_t i = 0; i < plan->n_inclusions && !is; i++)
         is = git_changes_touch(c, plan->inclusions[i].path);
+    for (size_t i = 0; i < plan->n_readings && !is; i++)
+        is = !plan->readings[i].is_names && git_changes_match(c, plan->readings[i].path);
     return is;
 }
 
@@ -81,6 +82,20 @@ static void mark_what_needs_them(const struct jobs_plan *plan, bool *changed)
     }
 }
 
+size_t cli_changed_mark_plan(const struct git_changes *c, const struct jobs_plan *plan, bool *among)
+{
+    cleanup_free bool *changed = xcalloc(plan->n_jobs + 1, sizeof(*changed));
+    size_t n = 0;
+
+    mark_changed(c, plan, changed);
+    mark_what_needs_them(plan, changed);
+    for (size_t i = 0; i < plan->n_jobs; i++) {
+        among[i] = among[i] && changed[i];
+        n += among[i];
+    }
+    return n;
+}
+
 int cli_changed_mark(const char *ref, struct jobs_plan *const *plans, size_t n, bool *const *among,
                      size_t *ret_n)
 {
@@ -89,20 +104,74 @@ int cli_changed_mark(const char *ref, struct jobs_plan *const *plans, size_t n, 
 
     *ret_n = 0;
     for (size_t p = 0; p < n; p++) {
-        cleanup_free bool *changed = xcalloc(plans[p]->n_jobs, sizeof(*changed));
-
         if (p == 0 || !str_eq(plans[p]->dir, plans[p - 1]->dir)) {
             git_changes_free(&c);
             if (git_changes_find(plans[p]->dir, ref, &c, &err) < 0)
                 return cli_fail(&err);
         }
-        mark_changed(&c, plans[p], changed);
-        mark_what_needs_them(plans[p], changed);
-        for (size_t i = 0; i < plans[p]->n_jobs; i++) {
-            among[p][i] = among[p][i] && changed[i];
-            *ret_n += among[p][i];
-        }
+        *ret_n += cli_changed_mark_plan(&c, plans[p], among[p]);
     }
     git_changes_free(&c);
     return 0;
+}
+
+/* ---- the same paths, for who waits until one of them changes ---- */
+
+typedef void each_path_fn(void *data, const char *path, bool is_pattern);
+
+static void tell_path(each_path_fn *each, void *data, const char *path)
+{
+    if (path != NULL)
+        each(data, path, false);
+}
+
+static void each_of_job(const struct jobs_job *job, each_path_fn *each, void *data)
+{
+    for (size_t i = 0; i < job->n_inputs; i++)
+        tell_path(each, data, job->inputs[i].host.path);
+    for (size_t i = 0; i < job->n_steps; i++)
+        tell_path(each, data, job->steps[i].expect.stdout_file.path);
+    tell_path(each, data, job->stdin_file.path);
+}
+
+static void each_of_root(const struct jobs_plan *plan, size_t root, each_path_fn *each, void *data)
+{
+    for (;; root = plan->roots[root].base) {
+        const struct jobs_root *r = &plan->roots[root];
+
+        tell_path(each, data, r->path);
+        tell_path(each, data, r->tar);
+        tell_path(each, data, r->oci);
+        if (r->build == NULL)
+            return;
+        each_of_job(r->build, each, data);
+    }
+}
+
+void cli_changed_each_path(const struct jobs_plan *plan, const bool *selected,
+                           void (*each)(void *data, const char *path, bool is_pattern), void *data)
+{
+    cleanup_free char *file = manifest_path_of(plan);
+    cleanup_free bool *roots = xcalloc(plan->n_roots + 1, sizeof(*roots));
+
+    each(data, file, false);
+    for (size_t i = 0; i < plan->n_inclusions; i++)
+        each(data, plan->inclusions[i].path, false);
+    for (size_t i = 0; i < plan->n_readings; i++)
+        each(data, plan->readings[i].path, true);
+    for (size_t i = 0; i < plan->n_jobs; i++) {
+        const struct jobs_job *job = &plan->jobs[i];
+
+        if (!selected[i])
+            continue;
+        each_of_job(job, each, data);
+        roots[job->root] = true;
+        for (size_t k = 0; k < jobs_services_count(job); k++) {
+            each_of_job(job->services->list[k].job, each, data);
+            roots[job->services->list[k].job->root] = true;
+        }
+    }
+    for (size_t i = 0; i < plan->n_roots; i++)
+        if (roots[i])
+            each_of_root(plan, i, each, data);
 }

@@ -8,6 +8,7 @@
 #include "harness/cli/cli_repeat.h"
 #include "harness/cli/cli_rerun.h"
 #include "harness/cli/cli_settings.h"
+#include "harness/cli/cli_watch.h"
 #include "harness/cli/options.h"
 #include "harness/run/kept.h"
 #include "harness/run/run_options.h"
@@ -34,7 +35,9 @@ struct run_arguments {
     int keep_failed; /* 0: not said */
     const char *keep;
     int repeat; /* 0: not said */
-    bool dry, until_fail, rerun_failed;
+    bool dry, until_fail, rerun_failed, watch;
+    enum cli_watch_run watched; /* as which run of a process that watches */
+    int watched_fd;
     const char *changed; /* --changed: the commit that it is about; NULL: not said */
     struct run_options o;
 };
@@ -83,6 +86,9 @@ static const struct cli_option options[] = {
                "only jobs with an input that is not as git has it in REF (default: HEAD), what "
                "needs them, and what they need",
                .otherwise = "HEAD"),
+    CLI_OPTION('\0', "watch", CLI_FLAG, FIELD(watch), NULL,
+               "run, and then again whatever reads something that changes; on a terminal, r runs "
+               "all, f what has not passed, and q ends"),
     CLI_OPTION('\0', "timeout", CLI_DURATION, FIELD(o.timeout_ns), "DURATION",
                "cancel what runs, and start nothing more, so long after the first job could start",
                .min = NSEC_PER_MSEC, .max = 365 * 86400 * NSEC_PER_SEC),
@@ -141,6 +147,18 @@ static int load_all(const struct run_arguments *a, char **files, struct run_set 
     return cli_load_plans(files, set->n, &a->set, set->plans, NULL);
 }
 
+/* Has every job be among those that are chosen, if nothing was asked about them yet. */
+static void begin_among(struct run_set *set)
+{
+    if (set->among != NULL)
+        return;
+    set->among = xcalloc(set->n, sizeof(*set->among));
+    for (size_t p = 0; p < set->n; p++) {
+        set->among[p] = xcalloc(set->plans[p]->n_jobs + 1, sizeof(bool));
+        memset(set->among[p], true, set->plans[p]->n_jobs);
+    }
+}
+
 /* Finds out what earlier runs have left to be done. */
 static int mark_outstanding(const struct run_arguments *a, struct run_set *set)
 {
@@ -166,18 +184,26 @@ static int mark_changed(const struct run_arguments *a, struct run_set *set)
 
     if (a->changed == NULL)
         return 0;
-    if (set->among == NULL) {
-        set->among = xcalloc(set->n, sizeof(*set->among));
-        for (size_t p = 0; p < set->n; p++) {
-            set->among[p] = xcalloc(set->plans[p]->n_jobs + 1, sizeof(bool));
-            memset(set->among[p], true, set->plans[p]->n_jobs);
-        }
-    }
+    begin_among(set);
     code = cli_changed_mark(a->changed, set->plans, set->n, set->among, &n);
     if (code == 0 && n > 0)
         (void)fprintf(stderr, "cupel: %zu job%s to do with what has changed since %s\n", n,
                       n == 1 ? " has" : "s have", a->changed);
     return code;
+}
+
+/* Leaves what the process that watches has named. What its earlier runs have left is still
+ * outstanding for the key f. */
+static int mark_watched(const struct run_arguments *a, struct run_set *set)
+{
+    struct cupel_error err;
+
+    if (a->watched != CLI_WATCH_SOME)
+        return 0;
+    if (reports_earlier_read(a->o.out, &set->earlier, &err) < 0)
+        set->earlier = NULL; /* there are none */
+    begin_among(set);
+    return cli_watch_read_jobs(a->watched_fd, set->plans, set->n, set->among);
 }
 
 static size_t count_selected(const struct run_set *set)
@@ -254,6 +280,8 @@ static int run_files(struct run_arguments *a, char **files, size_t n)
     if (code == 0)
         code = mark_changed(a, &set);
     if (code == 0)
+        code = mark_watched(a, &set);
+    if (code == 0)
         code = cli_choose(&a->choice, set.plans, n, set.among, set.selected);
     for (size_t i = 0; i < n && code == 0 && a->dry; i++)
         cli_jobs_print(set.plans[i], set.selected[i]);
@@ -288,6 +316,45 @@ static int choose_kept(struct run_arguments *a)
     return 0;
 }
 
+/* Finds out as which run of a process that watches this one was started. What a first run is about
+ * (--changed, --rerun-failed) says nothing of later ones. */
+static void take_watched(struct run_arguments *a)
+{
+    a->watched = cli_watch_run_of(&a->watched_fd);
+    if (a->watched == CLI_WATCH_NONE || a->watched == CLI_WATCH_FIRST)
+        return;
+    a->changed = NULL;
+    a->rerun_failed = a->watched == CLI_WATCH_FAILED;
+}
+
+static int watch(const struct run_arguments *a, char **full_argv, const struct cli_words *words)
+{
+    for (int i = 0; i < words->n; i++)
+        if (str_eq(words->word[i], JOBS_STDIN))
+            return cli_wrong(&command, "--watch: standard input cannot be read again");
+    if (a->dry)
+        return cli_wrong(&command, "--watch and --dry-run exclude each other");
+    return cli_watch(&(struct cli_watch){.full_argv = full_argv,
+                                         .files = words->word,
+                                         .n = (size_t)words->n,
+                                         .choice = &a->choice,
+                                         .set = &a->set,
+                                         .out = a->o.out});
+}
+
+/* Runs, or shows what would run. */
+static int run_now(struct run_arguments *a, char **full_argv, const struct cli_words *words)
+{
+    int code = 0;
+
+    if (!a->dry) /* which needs none, and leaves no group or namespace behind */
+        code = cli_take_rights(full_argv, CLI_RIGHTS_TO_RUN);
+    if (code != 0)
+        return code;
+    take_watched(a);
+    return run_files(a, words->word, (size_t)words->n);
+}
+
 int cli_run(int argc, char **argv)
 {
     struct run_arguments a = {
@@ -308,11 +375,9 @@ int cli_run(int argc, char **argv)
             code = cli_find_files(&command, &words);
         if (code == 0)
             code = cli_allow_devices(&command, &a.devices, &a.o.allow_devices);
-        if (code == 0 && !a.dry) /* which needs none, and leaves no group or namespace behind */
-            code = cli_take_rights(
-                argv - 1, CLI_RIGHTS_TO_RUN); /* argv[-1] is the program's own name: see main */
-        if (code == 0)
-            code = run_files(&a, words.word, (size_t)words.n);
+        if (code == 0) /* argv[-1] is the program's own name: see main */
+            code = a.watch && !cli_watch_is_run() ? watch(&a, argv - 1, &words)
+                                                  : run_now(&a, argv - 1, &words);
     }
     cli_choice_free(&a.choice);
     cli_list_free(&a.devices);

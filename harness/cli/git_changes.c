@@ -8,6 +8,7 @@
 #include "base/program.h"
 
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
@@ -218,20 +219,24 @@ static int find_commit(struct git *g, const char *ref, char **ret_commit)
                            "--changed: git knows no commit '%s' in %s", ref, g->dir);
 }
 
+void git_changes_add(struct git_changes *c, char *path)
+{
+    if ((c->n & (c->n - 1)) == 0) /* room for the next power of two */
+        c->paths = xrealloc(c->paths, (c->n != 0 ? 2 * c->n : 1) * sizeof(*c->paths));
+    c->paths[c->n++] = path;
+}
+
 /* Takes paths that each end with a NUL. */
 static int add_paths(struct git *g, const char *const *arguments, struct git_changes *to)
 {
     cleanup_free char *text = NULL;
-    size_t len, room = to->n;
+    size_t len;
     int r = git_run(g, arguments, &text, &len, NULL);
 
     if (r < 0)
         return r;
-    for (size_t at = 0; at < len; at += strlen(text + at) + 1) {
-        if (to->n == room)
-            to->paths = xrealloc(to->paths, (room = 2 * room + 64) * sizeof(*to->paths));
-        to->paths[to->n++] = xstrdup(text + at);
-    }
+    for (size_t at = 0; at < len; at += strlen(text + at) + 1)
+        git_changes_add(to, xstrdup(text + at));
     return 0;
 }
 
@@ -334,4 +339,37 @@ bool git_changes_touch(const struct git_changes *c, const char *path)
     dir = realpath(above[0] != '\0' ? above : "/", NULL);
     at = xasprintf("%s/%s", dir == NULL ? above : str_eq(dir, "/") ? "" : dir, slash + 1);
     return touches(c, at);
+}
+
+/* Makes of a pattern one for which '*' also stands for a '/'. It matches all that the other does,
+ * and more. Malloc'ed. */
+static char *loosen(const char *pattern)
+{
+    char *loose = xstrdup(pattern), *to = loose;
+
+    for (const char *at = pattern; *at != '\0'; at++) {
+        *to++ = *at;
+        if (at[0] == '*' && at[1] == '*')
+            at += at[2] == '/' ? 2 : 1;
+    }
+    *to = '\0';
+    return loose;
+}
+
+bool git_changes_match(const struct git_changes *c, const char *pattern)
+{
+    size_t fixed = strcspn(pattern, "*?[\\");
+    cleanup_free char *loose = loosen(pattern), *base = strndup(pattern, fixed);
+    const char *top = str_eq(c->top, "/") ? "" : c->top;
+    bool is = false;
+
+    if (pattern[fixed] == '\0')
+        return git_changes_touch(c, pattern);
+    for (size_t i = 0; i < c->n && !is; i++) {
+        cleanup_free char *path = xasprintf("%s/%s", top, c->paths[i]);
+
+        is = fnmatch(loose, path, 0) == 0 || (path[strlen(path) - 1] == '/' && base != NULL &&
+                                              (str_starts(base, path) || str_starts(path, base)));
+    }
+    return is;
 }

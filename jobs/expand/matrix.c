@@ -178,6 +178,7 @@ static void read_lines(struct loader *l, struct matrix_axis *axis, const struct 
     struct cupel_error err;
     size_t len, n = 0, room = 1;
 
+    load_note_reading(l, load_dir_of(l, value), value->text, false);
     if (l->host->read(load_dir_of(l, value), value->text, l->tree, &text, &len, &err) < 0) {
         problem_at(l, value, "'lines': %s", err.message);
         return;
@@ -221,6 +222,7 @@ void key_set_generator(struct loader *l, const struct key *k, const struct node 
         read_lines(l, axis, value);
         return;
     }
+    load_note_reading(l, load_dir_of(l, value), value->text, true);
     if (l->host->match(load_dir_of(l, value), value->text,
                        str_eq(k->name, "dirs") ? EXPAND_DIRS : EXPAND_FILES, l->tree, &matches, &n,
                        &err) < 0)

@@ -132,6 +132,8 @@ static const char *ask(struct walk *w, const char *what, const char *dir)
         return NULL;
     } else {
         r = host->hash(dir, paths, n, arena, &answer, &err);
+        for (size_t i = 0; i < n; i++)
+            load_note_reading(w->r->l, dir, paths[i], false);
     }
     if (r < 0)
         walk_problem(w, "'${{ %s }}': %s", what, err.message);

@@ -47,7 +47,7 @@ int store_error(const struct cache *cache, struct cupel_error *err, int errnum, 
 
 /* The store's place: an explicit wish, the desktop's convention, else the system's or the user's
  * cache directory. */
-static char *choose_path(const struct cache *cache)
+char *cache_place(bool of_system)
 {
     const char *own = getenv("CUPEL_CACHE"), *xdg = getenv("XDG_CACHE_HOME"),
                *home = getenv("HOME");
@@ -56,7 +56,7 @@ static char *choose_path(const struct cache *cache)
         return xstrdup(own);
     if (xdg != NULL && xdg[0] == '/')
         return xasprintf("%s/cupel", xdg);
-    if (geteuid() == 0 && cache->ids == NULL) /* not as root of a namespace of our own */
+    if (of_system)
         return xstrdup("/var/cache/cupel");
     return home != NULL && home[0] == '/' ? xasprintf("%s/.cache/cupel", home) : NULL;
 }
@@ -136,7 +136,8 @@ static int check_owner(struct cache *cache, struct cupel_error *err)
 
 static int open_store(struct cache *cache, struct cupel_error *err)
 {
-    cleanup_free char *wish = choose_path(cache);
+    /* the root of a namespace of our own is not the system's */
+    cleanup_free char *wish = cache_place(geteuid() == 0 && cache->ids == NULL);
     int r;
 
     if (wish == NULL) {

@@ -28,6 +28,9 @@ mkdir lib app doc
 for dir in lib app doc; do echo 1 >$dir/file; done
 echo '*.o' >.gitignore
 echo 'x-nothing: 1' >common.yaml
+echo one >values
+mkdir -p sums/deep
+touch sums/deep/a.x sums/deep/a.y
 cat >ci.yaml <<'YAML'
 cupel: 1
 include: [common.yaml]
@@ -38,6 +41,7 @@ jobs:
   package: {needs: app}
   doc: {inputs: [{from: doc, to: /doc}]}
   setup: {}
+  each: {matrix: {V: {lines: values}}, env: {SUM: "${{ hash('sums/**/*.x') }}"}}
 YAML
 git add .
 git commit -qm first
@@ -80,18 +84,22 @@ for ref in nothing --output=x 'HEAD:lib'; do
     expect_stderr "git knows no commit '$ref'"
 done
 mkdir "$T/bare"
-cp ci.yaml common.yaml "$T/bare"
-cp -r lib app doc "$T/bare"
+cp ci.yaml common.yaml values "$T/bare"
+cp -r lib app doc sums "$T/bare"
 cupel_run "$T/bare/ci.yaml" --changed
 expect_exit 2
 expect_stderr 'git cannot say what has changed in'
 
 it "if the job file has changed, or what it includes, all its jobs run"
-for file in ci.yaml common.yaml; do
+for file in ci.yaml common.yaml values sums/deep/a.x; do
     echo '# more' >>$file
-    expect_equal "$(changed --changed)" "lib doc setup app package"
+    expect_equal "$(changed --changed --skip 'each/*')" "lib doc setup app package"
     git checkout -q $file
 done
+
+echo more >sums/deep/a.y # which hash() does not read
+expect_equal "$(changed --changed)" ""
+git checkout -q sums
 
 it "--dry-run shows them, and creates nothing"
 echo 4 >app/file
