@@ -422,6 +422,20 @@ static void set_cpus(struct loader *l, const struct key *k, const struct node *v
 }
 
 /* One value of `limits`, as all others: the job's own replaces that of defaults as a whole. */
+void key_set_time_offset(struct loader *l, const struct key *k, const struct node *value,
+                         void *object)
+{
+    struct draft *d = object;
+
+    (void)value_offset(l, value, k, &d->job.time_offset_ns);
+}
+
+void key_set_namespaces(struct loader *l, const struct key *k, const struct node *value,
+                        void *object)
+{
+    (void)keys_apply(l, k->sub, value, object);
+}
+
 void key_set_io(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct jobs_limits *limits = object;

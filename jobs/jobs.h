@@ -507,6 +507,7 @@ struct jobs_job {
     size_t n_caches;
     struct jobs_tmpfs *tmpfs;
     size_t n_tmpfs;
+    int64_t time_offset_ns; /* of its clocks from the machine's, but not of the time of day */
     enum jobs_network network;
     size_t bridge;        /* of JOBS_NETWORK_BRIDGE: index into plan->bridges */
     size_t bridge_member; /* and into its members */

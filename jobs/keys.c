@@ -275,8 +275,17 @@ TABLE(root, "Keys of a root", "a root",
 
 /* ---- a job ---- */
 
-LATER_TABLE(namespaces, "Keys of `namespaces`",
-            LATER("time-offset", "a duration", "offset of the boot-time clock"));
+TABLE(namespaces, "Keys of `namespaces`", "'namespaces'",
+      {.name = "time-offset",
+       .value = "a duration such as 90s or 400d, with - before it for less",
+       .fallback = "none",
+       .help = "how far the clocks that count from the machine's start (`CLOCK_MONOTONIC`, "
+               "`CLOCK_BOOTTIME`, `/proc/uptime`) are ahead of the machine's; date and time of day "
+               "stay what they are",
+       .forms = FORM_ONE,
+       .type = TYPE_OFFSET,
+       .max = LIMIT_OFFSET_MAX,
+       .set = key_set_time_offset});
 
 #define SECCOMP_FIELD(member) offsetof(struct jobs_seccomp, member)
 
@@ -510,7 +519,12 @@ TABLE(
      .type = TYPE_CHOICE,
      .choices = choices_device,
      .set = key_set_devices},
-    LATER("namespaces", "a map", "settings of the fresh namespaces"),
+    {.name = "namespaces",
+     .value = "a map",
+     .help = "settings of the fresh namespaces",
+     .forms = FORM_OBJECT,
+     .sub = &keys_namespaces,
+     .set = key_set_namespaces},
     {.name = "needs",
      .value = "names of jobs, or maps of job, when and optional",
      .help = "run after these; when one did not pass, and was not allowed to fail, this job is "

@@ -20,6 +20,8 @@
 /* Far above any machine, and low enough that sums of a few cannot overflow. */
 #define LIMIT_SIZE_MAX (UINT64_C(1) << 60)
 #define LIMIT_TIME_MAX (365 * 86400 * NSEC_PER_SEC)
+/* The kernel's clocks end after 146 years (KTIME_SEC_MAX / 2, kernel/time/namespace.c). */
+#define LIMIT_OFFSET_MAX (36500 * (86400 * NSEC_PER_SEC))
 #define LIMIT_COUNT_MAX INT32_MAX
 #define LIMIT_CORES_MAX (UINT64_C(1000) * 100000)
 /* PID_MAX_LIMIT (include/linux/threads.h): pids.max refuses more, and no kernel has more processes.

@@ -125,6 +125,7 @@ enum key_type {
     TYPE_SIZE,
     TYPE_DURATION,
     TYPE_DURATION_OR_NONE, /* `none` is said like a duration, and takes away what was set */
+    TYPE_OFFSET,           /* a duration that may be less than nothing */
     TYPE_CORES,
     TYPE_CPUS,
     TYPE_CHOICE,
@@ -180,7 +181,7 @@ struct key_table {
 extern const struct key_table keys_file, keys_included, keys_root, keys_job, keys_limits, keys_step,
     keys_expect, keys_input, keys_secret, keys_artifacts, keys_tests, keys_coverage, keys_io,
     keys_seccomp, keys_network, keys_after, keys_cache, keys_need, keys_allowed, keys_matrix,
-    keys_axis, keys_pools, keys_exclusive, keys_service, keys_ready, keys_mount;
+    keys_axis, keys_pools, keys_exclusive, keys_service, keys_ready, keys_mount, keys_namespaces;
 /* Of the configuration file: no part of the job file. */
 extern const struct key_table keys_settings, keys_settings_cache;
 /* Every table of the job file, NULL-terminated: for the documentation and the tests. */
@@ -224,6 +225,8 @@ bool value_in_unit(struct loader *l, const struct node *n, const char *name, enu
 /* A duration as the key describes it, or `none`: UINT64_MAX. */
 bool value_duration_or_none(struct loader *l, const struct node *n, const struct key *k,
                             uint64_t *ret);
+/* A duration with or without a sign before it, of at most k->max either way. */
+bool value_offset(struct loader *l, const struct node *n, const struct key *k, int64_t *ret_ns);
 bool value_choice(struct loader *l, const struct node *n, const struct key *k, size_t *ret);
 bool value_name(struct loader *l, const struct node *n, const char *name, const char **ret);
 /* Absolute path in the job, without "." and empty components; ".." is refused. */
@@ -335,6 +338,8 @@ key_set_fn key_set_tty;
 key_set_fn key_set_pool, key_set_claim, key_set_exclusive, key_set_slots;
 /* of an input: input.c */
 key_set_fn key_set_input_from, key_set_untrusted;
+/* of `namespaces`: job.c */
+key_set_fn key_set_namespaces, key_set_time_offset;
 /* of a mount: job_mounts.c */
 key_set_fn key_set_mount_from, key_set_mount_mode;
 /* of expect: step.c */

@@ -10,6 +10,7 @@
 #define DURATION_WORDS "[0-9]+(\\.[0-9]+)?|([0-9]+(\\.[0-9]+)?(ns|us|ms|s|m|h|d))+"
 #define DURATION_PATTERN "^(" DURATION_WORDS ")$"
 #define DURATION_OR_NONE_PATTERN "^(none|" DURATION_WORDS ")$"
+#define OFFSET_PATTERN "^-?(" DURATION_WORDS ")$"
 #define CORES_PATTERN "^[0-9]+(\\.[0-9]+)?%?$"
 #define CPUS_PATTERN "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$"
 #define NAME_PATTERN "^[A-Za-z0-9._-]+$"
@@ -115,6 +116,16 @@ static json_t *choice_schema(const struct key *k)
     return or_replaced(s);
 }
 
+static json_t *offset_schema(const struct key *k)
+{
+    json_t *s = number_or_text("number", OFFSET_PATTERN);
+    json_int_t most = (json_int_t)(k->max / NSEC_PER_SEC);
+
+    schema_set(s, "minimum", json_integer(-most));
+    schema_set(s, "maximum", json_integer(most));
+    return s;
+}
+
 static json_t *scalar_schema(const struct key *k)
 {
     switch (k->type) {
@@ -140,6 +151,8 @@ static json_t *scalar_schema(const struct key *k)
         return quantity(k, "number", DURATION_PATTERN, NSEC_PER_SEC);
     case TYPE_DURATION_OR_NONE:
         return quantity(k, "number", DURATION_OR_NONE_PATTERN, NSEC_PER_SEC);
+    case TYPE_OFFSET:
+        return offset_schema(k);
     case TYPE_CORES:
         return quantity(k, "number", CORES_PATTERN, 1000);
     case TYPE_CPUS:

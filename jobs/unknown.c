@@ -205,7 +205,6 @@ static const struct {
     const char *key;
     const char *instead;
 } unsupported_keys[] = {
-    {"job", "namespaces", "leave it out"},
     {"job", "cases",
      "write one job for each case, with 'stdin' and 'expect'; 'from' starts each from what one "
      "compiled"},

@@ -191,6 +191,28 @@ bool value_duration_or_none(struct loader *l, const struct node *n, const struct
     return in_unit(l, n, k->name, JOBS_UNIT_DURATION, k->value, k->min, k->max, ret);
 }
 
+bool value_offset(struct loader *l, const struct node *n, const struct key *k, int64_t *ret_ns)
+{
+    char buf[UNIT_TEXT_SIZE];
+    uint64_t ns;
+    bool less;
+    int r;
+
+    if (!value_is_text(l, n, k->name, k->value))
+        return false;
+    less = n->text[0] == '-';
+    r = is_octal(n) ? -EINVAL : unit_parse_duration(n->text + less, &ns);
+    if (r == -EINVAL)
+        return number_unexpected(l, n, k->name, k->value);
+    if (r < 0 || ns > k->max) {
+        problem_at(l, n, "'%s' must be at most %s either way, not %s", k->name,
+                   unit_format_duration(k->max, buf), n->text);
+        return false;
+    }
+    *ret_ns = less ? -(int64_t)ns : (int64_t)ns;
+    return true;
+}
+
 bool value_choice(struct loader *l, const struct node *n, const struct key *k, size_t *ret)
 {
     const char *names[16];

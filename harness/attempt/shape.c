@@ -88,7 +88,8 @@ bool shape_is_same(const struct instance *a, const struct instance *b)
            same_text(x->hostname, y->hostname) && x->devices == y->devices &&
            x->capabilities.given == y->capabilities.given &&
            x->capabilities.set == y->capabilities.set && same_limits(&x->limits, &y->limits) &&
-           same_inputs(x, y) && same_tmpfs(x, y) && x->tty == y->tty && x->n_steps == y->n_steps &&
+           same_inputs(x, y) && same_tmpfs(x, y) && x->tty == y->tty &&
+           x->time_offset_ns == y->time_offset_ns && x->n_steps == y->n_steps &&
            x->goes_on == y->goes_on && same_limits(&x->steps[0].limits, &y->steps[0].limits) &&
            says_home(x) == says_home(y) && has_stdin(x) == has_stdin(y) &&
            jobs_leaves_files(x) == jobs_leaves_files(y);
@@ -149,6 +150,7 @@ uint64_t shape_mark(const struct instance *in)
         mark_text(&mark, job->tmpfs[i].to);
         mark_bytes(&mark, &job->tmpfs[i].size, sizeof(job->tmpfs[i].size));
     }
+    mark_bytes(&mark, &job->time_offset_ns, sizeof(job->time_offset_ns));
     return mark;
 }
 

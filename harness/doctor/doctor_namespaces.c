@@ -82,6 +82,31 @@ void probe_all_namespaces(const struct doctor_context *ctx, const struct doctor_
         doctor_works(f, "one clone3 call makes all eight and a pidfd");
 }
 
+/* Sets clocks ahead, and looks at them in a process that has them. */
+void probe_time_offset(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                       struct doctor_finding *f)
+{
+    uint64_t now = clock_monotonic_ns();
+    int status = 0, r = unshare(CLONE_NEWUSER | CLONE_NEWTIME) < 0 ? -errno : 0;
+    pid_t pid;
+
+    (void)ctx;
+    (void)probe;
+    if (r == 0)
+        r = file_put_at(AT_FDCWD, "/proc/self/timens_offsets", "monotonic 3600 0\n");
+    if (r < 0) {
+        doctor_missing(f, r, "cannot set a clock ahead");
+        return;
+    }
+    pid = fork();
+    if (pid == 0)
+        _exit(clock_monotonic_ns() - now < 3600 * NSEC_PER_SEC);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+        doctor_missing(f, 0, "a process whose clock was set ahead does not see it");
+    else
+        doctor_works(f, "%s", "");
+}
+
 /* ---- ids ---- */
 
 /* Becomes the last of the ids, which has to be there as well as the first. */

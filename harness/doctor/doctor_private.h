@@ -125,7 +125,7 @@ void groups_try(struct doctor_context *ctx);
 doctor_probe_fn probe_root, probe_kernel, probe_hard_rlimits, probe_session_keyring;
 doctor_probe_fn probe_close_range, probe_openat2, probe_pidfd, probe_landlock, probe_pressure;
 doctor_probe_fn probe_seccomp, probe_i386, probe_x32;
-doctor_probe_fn probe_namespace, probe_all_namespaces, probe_id_range,
+doctor_probe_fn probe_namespace, probe_all_namespaces, probe_time_offset, probe_id_range,
     probe_unprivileged_namespaces;
 doctor_probe_fn probe_mount_api, probe_overlay, probe_idmap_store, probe_idmap_root,
     probe_idmap_overlay;

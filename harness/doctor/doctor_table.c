@@ -46,6 +46,8 @@ const struct doctor_probe doctor_table[] = {
     NAMESPACE("time", CLONE_NEWTIME, "time"),
     {"clone3", "clone3 with all of them", "every job", NEWER_KERNEL IN_CONTAINER, REQUIRED,
      probe_all_namespaces, 0, "user"},
+    {"time-offset", "clocks of a job's own", "namespaces: time-offset",
+     "boot a kernel with CONFIG_TIME_NS", OPTIONAL, probe_time_offset, 0, NULL},
     {"id-range", "user namespace of 65,536 ids of the host", "every job of root's",
      "start cupel as root, where the ids from 1879048192 are mapped (not in a nested user "
      "namespace)",

@@ -203,6 +203,23 @@ static int check_inputs(const struct prepared *p, const struct instance *in,
     return r;
 }
 
+/* No clock goes below zero; that of the time asleep as well is ahead of this one. */
+static int check_time_offset(const struct instance *in, struct cupel_error *err)
+{
+    uint64_t up = clock_monotonic_ns();
+    char offset[UNIT_TEXT_SIZE], since[UNIT_TEXT_SIZE];
+
+    if (in->job->time_offset_ns >= 0 || (uint64_t)-in->job->time_offset_ns <= up)
+        return 0;
+    (void)unit_format_duration((uint64_t)-in->job->time_offset_ns, offset);
+    (void)unit_format_duration(up - up % NSEC_PER_SEC, since);
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                          "%s:%d: job '%s' sets its clocks back by %s, and this machine has been "
+                          "up for %s: no clock goes below zero",
+                          in->plan->file, in->job->line, in->job->name, offset, since);
+    return -ERANGE;
+}
+
 static int check_instance(struct prepared *p, const struct run_options *o,
                           const struct instance *in, struct cupel_error *err)
 {
@@ -220,7 +237,7 @@ static int check_instance(struct prepared *p, const struct run_options *o,
         r = networks_check(&p->run, o, in, err);
     if (r == 0)
         r = check_inputs(p, in, err);
-    return r;
+    return r == 0 ? check_time_offset(in, err) : r;
 }
 
 static int check_devices(const struct prepared *p, const struct run_options *o,

@@ -368,6 +368,26 @@ static void test_mounts(void **state)
     check_mistakes(mistakes, ARRAY_SIZE(mistakes));
 }
 
+static void test_time_offset(void **state)
+{
+    static const struct mistake mistakes[] = {
+        {JOB("namespaces: {time-offset: 1x}"),
+         "3:41: 'time-offset' must be a duration such as 90s or 400d, with - before it for less, "
+         "not '1x'; the units are ns, us, ms, s, m, h and d\n"},
+        {JOB("namespaces: {time-offset: --1s}"),
+         "3:41: 'time-offset' must be a duration such as 90s or 400d, with - before it for less, "
+         "not '--1s'\n"},
+        {JOB("namespaces: {time-offset: -36501d}"),
+         "3:41: 'time-offset' must be at most 876000 h 0 min either way, not -36501d\n"},
+        {JOB("namespaces: {time-ofset: 1s}"),
+         "3:28: unknown key 'time-ofset', did you mean 'time-offset'?\n"},
+        {JOB("namespaces: host"), "3:27: 'namespaces' must be a map, not 'host'\n"},
+    };
+
+    (void)state;
+    check_mistakes(mistakes, ARRAY_SIZE(mistakes));
+}
+
 static void test_limits(void **state)
 {
     static const struct mistake mistakes[] = {
@@ -744,6 +764,7 @@ int main(void)
         cmocka_unit_test(test_every_unsupported_job_key),
         cmocka_unit_test(test_job_values),
         cmocka_unit_test(test_mounts),
+        cmocka_unit_test(test_time_offset),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_inputs),
         cmocka_unit_test(test_run_and_expect),

@@ -210,6 +210,23 @@ static void test_mounts(void **state)
     unload(&r);
 }
 
+static void test_time_offset(void **state)
+{
+    struct loaded r;
+
+    (void)state;
+    r = load_good("cupel: 1\ndefaults: {namespaces: {time-offset: -90s}}\njobs:\n"
+                  "  a: {run: x}\n"
+                  "  b: {run: x, namespaces: {time-offset: 1d12h}}\n"
+                  "  c: {run: x, namespaces: {time-offset: 0}}\n"
+                  "  d: {run: x, namespaces: {time-offset: -1.5}}\n");
+    assert_int_equal(r.plan->jobs[0].time_offset_ns, -90 * (int64_t)NSEC_PER_SEC);
+    assert_int_equal(r.plan->jobs[1].time_offset_ns, 36 * 3600 * (int64_t)NSEC_PER_SEC);
+    assert_int_equal(r.plan->jobs[2].time_offset_ns, 0);
+    assert_int_equal(r.plan->jobs[3].time_offset_ns, -15 * (int64_t)NSEC_PER_SEC / 10);
+    unload(&r);
+}
+
 static void test_idle(void **state)
 {
     struct loaded r;
@@ -780,6 +797,7 @@ int main(void)
         cmocka_unit_test(test_limits_merge),
         cmocka_unit_test(test_wall_where_nothing_is_said),
         cmocka_unit_test(test_mounts),
+        cmocka_unit_test(test_time_offset),
         cmocka_unit_test(test_idle),
         cmocka_unit_test(test_cpuset_and_io),
         cmocka_unit_test(test_cpu_lists),

@@ -511,7 +511,7 @@ static void announce(struct command *c, unsigned index)
 
     if (c->workdir_lost || c->ctx->workdir_lost)
         safe_copy(report.detail, c->ctx->given.job->workdir, sizeof(report.detail));
-    report.at_ns = clock_monotonic_ns();
+    report.at_ns = clock_monotonic_ns() - c->ctx->ahead_ns;
     if (write(c->report_fd, &report, sizeof(report)) != (ssize_t)sizeof(report))
         _exit(125); /* PID 1 is gone, or was about to be */
 }

@@ -107,6 +107,7 @@ _Noreturn static void session_main(struct init_context *ctx)
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
         recv(ctx->given.control, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
         _exit(1);
+    time_offset_joined(ctx);
     init_session(ctx);
 }
 
@@ -122,13 +123,19 @@ static void take_oom_score(void)
 _Noreturn void enter_join(struct init_context *ctx, const struct sandbox_entry *entry)
 {
     struct init_report entered = {.kind = INIT_ENTERED};
-    int session = -EBADF, joined;
+    int session = -EBADF, offsets = -EBADF, joined;
     struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD,
                               .pidfd = (uint64_t)(uintptr_t)&session};
     long pid;
 
     take_oom_score();
+    /* PID 1's time namespace is not its commands', and cannot be asked for theirs: another one like
+     * it is made, by a file that has to be opened before the line below, too */
+    if (ctx->given.job->time_offset_ns != 0)
+        offsets = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
     joined = prctl(PR_SET_DUMPABLE, 0) < 0 ? -errno : join_namespaces(entry);
+    if (joined == 0)
+        joined = time_offset_set(ctx, offsets);
     ctx->detail = "the job's namespaces";
     if (joined < 0)
         fail(ctx, SETUP_IDENTITY, joined);

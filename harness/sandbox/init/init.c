@@ -268,6 +268,7 @@ static const struct {
     {SETUP_INPUT_OVERLAYS, setup_input_overlays}, /* a copy-on-write view of each input */
     /* proc, sysfs, devpts, shm, mqueue, still detached */
     {SETUP_KERNEL_MOUNTS, setup_kernel_mounts},
+    {SETUP_TIME, setup_time}, /* the commands' clocks, where they are to be other than the host's */
     /* what the host lends, where the slot cannot make the job's own */
     {SETUP_BORROW, setup_borrow},
     /* from here on the stage is gone and paths are the root's */
@@ -369,6 +370,7 @@ static int command_begin(void *data)
     const struct command_arguments *a = data;
 
     (void)close(a->ends[0]);
+    time_offset_joined(a->ctx);
     command_main(a->ctx, a->index, a->ends[1]);
 }
 
@@ -396,7 +398,10 @@ static pid_t fork_command(struct command_arguments *arguments)
     int waits = is_held ? 0 : CLONE_VFORK;
     pid_t pid;
 
-    if (LENDS_MEMORY && arguments->ctx->given.lends_memory)
+    /* who shares memory stays in the time namespace that goes with it (copy_namespaces(),
+     * kernel/nsproxy.c), and before Linux 6.3 could not even be forked */
+    if (LENDS_MEMORY && arguments->ctx->given.lends_memory &&
+        arguments->ctx->given.job->time_offset_ns == 0)
         return clone(command_begin, stack + sizeof(stack), CLONE_VM | waits | SIGCHLD, arguments);
     pid = _Fork();
     if (pid == 0)
@@ -555,7 +560,7 @@ _Noreturn void init_session(struct init_context *ctx)
     struct init_report report = {.kind = SANDBOX_STEP_ENDED};
 
     report.status = wait_for_step(ctx, start_step(ctx, 0));
-    report.at_ns = clock_monotonic_ns();
+    report.at_ns = clock_monotonic_ns() - ctx->ahead_ns;
     send_report(ctx, &report);
     _exit(0);
 }
@@ -647,7 +652,7 @@ _Noreturn void init_main(struct init_context *ctx)
     unsigned n = (unsigned)job->n_steps + (job->after != NULL), i = 0;
 
     set_up(ctx);
-    progress_note(ctx->given.progress, PROGRESS_INIT_DONE);
+    progress_note(ctx->given.progress, PROGRESS_INIT_DONE, 0);
     /* after the last one, to end: see attempt_take_down() */
     while (i < n && run_step(ctx, i, i + 1 == n))
         i = wait_for_step_order(ctx, i);

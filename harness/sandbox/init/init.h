@@ -25,10 +25,17 @@ void send_report(struct init_context *ctx, const struct init_report *report);
 /* Runs one step, as PID 1 does, and never returns. */
 _Noreturn void init_session(struct init_context *ctx);
 
+/* Makes a time namespace with the job's offset, for the processes that the caller forks from now
+ * on; `offsets` is the caller's own /proc/self/timens_offsets, for writing. Without an offset does
+ * nothing. time_offset.c */
+int time_offset_set(const struct init_context *ctx, int offsets);
+/* Says that the caller has become one of these, and that its clock is another. */
+void time_offset_joined(struct init_context *ctx);
+
 /* Notes in the memory that the slot shares which step is next. */
 static inline void progress_to(const struct init_context *ctx, uint32_t at)
 {
     if (ctx->given.progress != NULL)
         atomic_store_explicit(&ctx->given.progress->at, at, memory_order_relaxed);
-    progress_note(ctx->given.progress, at);
+    progress_note(ctx->given.progress, at, ctx->ahead_ns);
 }

@@ -134,6 +134,7 @@ struct init_context {
     uint32_t uid;                  /* of the commands; set from the start with given.has_ids */
     uint32_t gid;
     uint64_t disk_bytes, disk_inodes;
+    uint64_t ahead_ns;  /* how far this process' clock is ahead of the machine's, modulo 2^64 */
     const char *detail; /* what the failing step was about; points to anything that lives on */
 };
 

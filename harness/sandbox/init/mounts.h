@@ -9,6 +9,7 @@
 setup_fn setup_overlay;
 setup_fn setup_input_overlays;
 setup_fn setup_kernel_mounts;
+setup_fn setup_time; /* time_offset.c */
 setup_fn setup_pivot;
 setup_fn setup_dev;
 setup_fn setup_proc;

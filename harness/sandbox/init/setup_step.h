@@ -26,6 +26,7 @@ enum setup_step {
     SETUP_OVERLAY,
     SETUP_INPUT_OVERLAYS,
     SETUP_KERNEL_MOUNTS,
+    SETUP_TIME,
     SETUP_BORROW,
     SETUP_PIVOT,
     SETUP_VIEWS,
@@ -71,8 +72,9 @@ struct setup_progress {
 #define PROGRESS_SLOT_DONE (SETUP_STEP_COUNT + 1)
 #define PROGRESS_INIT_DONE (SETUP_STEP_COUNT + 2) /* PID 1 starts the first command */
 
-static inline void progress_note(struct setup_progress *p, uint32_t at)
+/* `ahead`: how far the caller's clock is ahead of the machine's. */
+static inline void progress_note(struct setup_progress *p, uint32_t at, uint64_t ahead)
 {
     if (p != NULL && p->traced && p->at_ns[at] == 0)
-        p->at_ns[at] = clock_monotonic_ns();
+        p->at_ns[at] = clock_monotonic_ns() - ahead;
 }

@@ -199,7 +199,7 @@ static int run_steps(struct start *s, struct cupel_error *err)
 
         s->said = SAID_NOTHING;
         s->detail = NULL;
-        progress_note(s->stage->progress, step);
+        progress_note(s->stage->progress, step, 0);
         r = start_table[i].run(s, err);
         if (r == 0 && s->stage->fault == (int)step) {
             r = cupel_error_set(err, CUPEL_ERROR_HARNESS, EIO, "an injected fault");
@@ -212,7 +212,7 @@ static int run_steps(struct start *s, struct cupel_error *err)
         if (r < 0)
             return r;
     }
-    progress_note(s->stage->progress, PROGRESS_SLOT_DONE);
+    progress_note(s->stage->progress, PROGRESS_SLOT_DONE, 0);
     sandbox_continue(&s->job); /* until now PID 1 has waited */
     return 0;
 }

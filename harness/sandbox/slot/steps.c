@@ -30,6 +30,7 @@ static const struct {
     [SETUP_OVERLAY] = {"overlay", 0},
     [SETUP_INPUT_OVERLAYS] = {"input-overlays", 0},
     [SETUP_KERNEL_MOUNTS] = {"kernel-mounts", 0},
+    [SETUP_TIME] = {"time-offset", 0},
     [SETUP_BORROW] = {"borrow", 0},
     [SETUP_PIVOT] = {"pivot", 0},
     [SETUP_VIEWS] = {"views", FILES},
