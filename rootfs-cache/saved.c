@@ -84,7 +84,7 @@ int cache_saved_name(struct cache *cache, const struct cache_saved_of *of, const
 
 /* ---- taking turns ---- */
 
-/* Not the layer's own lock, which is held while it is written and no longer. */
+/* Takes another lock than the layer's own, which is held while it is written and no longer. */
 int cache_saved_turn(struct cache *cache, const char *layer, int *turn)
 {
     char name[CACHE_KEY_LEN + 1];
