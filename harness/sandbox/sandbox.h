@@ -70,6 +70,8 @@ int sandbox_input_check(const struct sandbox_privilege *p, const char *path, uin
  * the out directory. `fd` is open on it; what is found out is where it is now. NULL stands for
  * none. */
 int sandbox_hidden_find(int fd, struct sandbox_hidden **ret_hidden, struct cupel_error *err);
+/* Adds one more directory to those that are hidden; *hidden may be NULL. */
+int sandbox_hidden_add(int fd, struct sandbox_hidden **hidden, struct cupel_error *err);
 void sandbox_hidden_free(struct sandbox_hidden *hidden);
 /* Returns its path below this directory, in which jobs then see nothing of that name. NULL: it is
  * not in there, or is the directory itself: a job that names it, or something in it, as an input is

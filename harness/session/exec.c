@@ -316,6 +316,8 @@ static int run_prepared(struct exec *e, struct cupel_error *err)
     run->streams = &e->streams;
     if (r == 0 && e->options->artifacts != NULL)
         r = reports_out_open_files(e->options->artifacts, &run->files, err);
+    if (r == 0 && run->files != NULL) /* it may lie in an input, and would be copied into itself */
+        r = sandbox_hidden_add(reports_out_dirfd(run->files), &run->hidden, err);
     if (r == 0)
         r = take_signals(e, err);
     if (r == 0)

@@ -156,6 +156,27 @@ in_exec --artifacts back --artifact '/work/**' -- true
 expect_exit 2
 expect_stderr "not empty"
 
+it "where artifacts go is not seen in an input that it lies in, and so is not copied into itself"
+mkdir -p tree/deep/er && owned tree
+for mode in cow ro copy; do
+    in_exec --input "tree:/work/tree:$mode" --artifacts "tree/deep/er/$mode" --artifact '/work/**' -- \
+        sh -c 'find tree | LC_ALL=C sort; test -w tree/deep && mkdir -p "tree/deep/er/cow" && echo own >tree/deep/er/cow/own; :'
+    expect_exit 0
+    expect_equal "$(tr '\n' ' ' <stdout)" "tree tree/deep tree/deep/er tree/file "
+    expect_equal "$(cd "tree/deep/er/$mode" && find . -type f | LC_ALL=C sort | tr '\n' ' ')" \
+        "$([[ $mode == ro ]] || echo './work/tree/deep/er/cow/own ')./work/tree/file "
+    rm -r "tree/deep/er/$mode"
+done
+rm -r tree/deep
+(cd tree && printf 'cupel: 1\njobs: {a: {run: "true"}}\n' >../a.yaml && grouped "$CUPEL" run ../a.yaml) >stdout 2>&1
+for dir in tree/cupel-out/in tree/beside; do
+    (cd tree && grouped "$CUPEL" exec --input .:/work/tree --artifacts "../$dir" --artifact '/work/**' -- find tree) >stdout
+    expect_equal "$? $(LC_ALL=C sort stdout | tr '\n' ' ')" "0 tree tree/file "
+    expect_equal "$(cd "$dir" && find . -type f)" ./work/tree/file
+    rm -r "$dir"
+done
+rm -r tree/cupel-out
+
 it "the present directory in its place"
 (cd tree && grouped "$CUPEL" exec --input .:. --workdir . -- sh -c 'pwd; cat file') >stdout
 expect_equal "$(cat stdout)" "$T/tree

@@ -27,7 +27,8 @@ struct sandbox_hidden {
     struct hidden_place
         *places; /* of itself, of the directory that it is in, and so on up to "/" */
     size_t n;
-    struct sandbox_hidden *next; /* another way to it, where it is mounted twice; or NULL */
+    /* another way to it, where it is mounted twice, or to another directory; or NULL */
+    struct sandbox_hidden *next;
 };
 
 static bool is_at(const struct hidden_place *p, const struct stat *st)
@@ -101,6 +102,20 @@ int sandbox_hidden_find(int fd, struct sandbox_hidden **ret_hidden, struct cupel
     return 0;
 }
 
+int sandbox_hidden_add(int fd, struct sandbox_hidden **hidden, struct cupel_error *err)
+{
+    struct sandbox_hidden *h, *last;
+    int r = sandbox_hidden_find(fd, &h, err);
+
+    if (r < 0)
+        return r;
+    for (last = h; last->next != NULL;)
+        last = last->next;
+    last->next = *hidden;
+    *hidden = h;
+    return 0;
+}
+
 void sandbox_hidden_free(struct sandbox_hidden *hidden)
 {
     while (hidden != NULL) {
@@ -115,7 +130,10 @@ void sandbox_hidden_free(struct sandbox_hidden *hidden)
 
 bool hidden_is(const struct sandbox_hidden *hidden, const struct stat *st)
 {
-    return hidden != NULL && is_at(&hidden->places[0], st);
+    for (const struct sandbox_hidden *h = hidden; h != NULL; h = h->next)
+        if (is_at(&h->places[0], st))
+            return true;
+    return false;
 }
 
 /* The last n names of its path. */
@@ -128,13 +146,37 @@ static const char *last_names(const char *path, size_t n)
     return n == 0 && at[0] == '/' && at[1] != '\0' ? at + 1 : NULL;
 }
 
+/* The way to it from this directory, by this list's first; or NULL. */
+static const char *way_from(const struct sandbox_hidden *h, const struct stat *directory)
+{
+    for (size_t i = 1; i < h->n; i++)
+        if (is_at(&h->places[i], directory))
+            return last_names(h->path, i);
+    return NULL;
+}
+
 const char *sandbox_hidden_below(const struct sandbox_hidden *hidden, const struct stat *directory)
 {
-    for (const struct sandbox_hidden *h = hidden; h != NULL; h = h->next)
-        for (size_t i = 1; i < h->n; i++)
-            if (is_at(&h->places[i], directory))
-                return last_names(h->path, i);
+    for (const struct sandbox_hidden *h = hidden; h != NULL; h = h->next) {
+        const char *way = way_from(h, directory);
+
+        if (way != NULL)
+            return way;
+    }
     return NULL;
+}
+
+/* Returns the way by `h` where no earlier one of the list leads to the same directory. */
+static const char *own_way(const struct sandbox_hidden *hidden, const struct sandbox_hidden *h,
+                           const struct stat *directory)
+{
+    const char *way = way_from(h, directory);
+
+    for (const struct sandbox_hidden *g = hidden; way != NULL && g != h; g = g->next)
+        if (g->places[0].dev == h->places[0].dev && g->places[0].ino == h->places[0].ino &&
+            way_from(g, directory) != NULL)
+            return NULL;
+    return way;
 }
 
 /* ---- the layer ---- */
@@ -193,11 +235,21 @@ static int open_name(int dir, const char *name, int flags)
     return fd < 0 ? -errno : fd;
 }
 
-/* *ret_made: whether it was not there. */
+/* *ret_made: whether it was not there. What the way to another hidden directory has made is taken
+ * away by a whiteout. */
 static int make_name(int dir, const char *name, bool last, bool *ret_made)
 {
+    int r = 0;
+
     *ret_made = (last ? mknodat(dir, name, S_IFCHR, 0) : mkdirat(dir, name, 0700)) == 0;
-    return *ret_made || (errno == EEXIST && !last) ? 0 : -errno;
+    if (*ret_made || (errno == EEXIST && !last))
+        return 0;
+    if (errno == EEXIST)
+        r = file_remove_tree_at(dir, name);
+    if (r == 0 && mknodat(dir, name, S_IFCHR, 0) < 0)
+        r = -errno;
+    *ret_made = r == 0;
+    return r;
 }
 
 static bool is_absent(int fd)
@@ -224,11 +276,11 @@ static int lay(int layer, bool fresh, int host, const char *way)
             return below;
         if (below >= 0)
             r = make_name(dir, name, last, &made);
-        if (r == 0 && fresh) /* after what is made in it, which changes its times */
+        if (r == 0 && (fresh || made)) /* after what is made in it, which changes its times */
             r = hidden_be_like(dir, at);
         sub = r < 0 || last ? r : open_name(dir, name, O_RDONLY);
         if (sub < 0 || last)
-            return sub;
+            return sub == -ENOTDIR ? 0 : sub; /* a whiteout: it lies in what is hidden */
         (void)close(dir);
         (void)close(at);
         dir = sub;
@@ -255,16 +307,19 @@ int hidden_open_layer(struct sandbox_stage *s, size_t input, bool there)
 int hidden_lay_over_input(struct sandbox_stage *s, size_t input, const struct stat *st, int mount,
                           bool *ret_hides)
 {
-    const char *way = sandbox_hidden_below(s->hidden, st);
-    cleanup_close int layer = -EBADF;
-    int r;
+    int r = 0;
 
     *ret_hides = false;
-    if (way == NULL || weakened("out-hidden"))
-        return 0;
-    layer = hidden_open_layer(s, input, false);
-    r = layer < 0 ? layer : lay(layer, true, mount, way);
-    *ret_hides = r == 0;
+    for (const struct sandbox_hidden *h = s->hidden; r == 0 && h != NULL; h = h->next) {
+        const char *way = own_way(s->hidden, h, st);
+        cleanup_close int layer = -EBADF;
+
+        if (way == NULL || weakened("out-hidden"))
+            continue;
+        layer = hidden_open_layer(s, input, *ret_hides);
+        r = layer < 0 ? layer : lay(layer, true, mount, way);
+        *ret_hides |= r == 0;
+    }
     return r;
 }
 
@@ -294,17 +349,22 @@ static bool is_masked(int top, int mid, const char *way)
 int hidden_lay_over_host(const struct sandbox_hidden *hidden, int mask, int host)
 {
     cleanup_close int top = -EBADF, mid = -EBADF;
-    const char *way;
     struct stat st;
+    int r = 0;
 
     if (fstat(host, &st) < 0)
         return -errno;
-    way = sandbox_hidden_below(hidden, &st);
-    if (way == NULL)
+    if (sandbox_hidden_below(hidden, &st) == NULL)
         return 0;
     top = open_name(mask, "top", O_RDONLY);
     mid = open_name(mask, "mid", O_RDONLY);
     if (top < 0 || mid < 0)
         return top < 0 ? top : mid;
-    return is_masked(top, mid, way) ? 0 : lay(top, false, host, way);
+    for (const struct sandbox_hidden *h = hidden; r == 0 && h != NULL; h = h->next) {
+        const char *way = own_way(hidden, h, &st);
+
+        if (way != NULL && !is_masked(top, mid, way))
+            r = lay(top, false, host, way);
+    }
+    return r;
 }
