@@ -26,8 +26,8 @@ struct excluding {
 };
 
 /* A directory on the way, and its counterpart in the layer, which is made when it is needed. */
-struct place {
-    struct place *above; /* NULL: the input itself */
+struct excluded_place {
+    struct excluded_place *above; /* NULL: the input itself */
     const char *name;
     int dir, layer;
     bool touched; /* in the layer: it has to be made like `dir` again */
@@ -42,7 +42,7 @@ static int open_in(int dir, const char *name)
 }
 
 /* Returns the layer's directory for this place. */
-static int layer_of(struct excluding *e, struct place *p)
+static int layer_of(struct excluding *e, struct excluded_place *p)
 {
     int above;
 
@@ -63,7 +63,7 @@ static int layer_of(struct excluding *e, struct place *p)
     return p->layer;
 }
 
-static int whiteout(struct excluding *e, struct place *p, const char *name)
+static int whiteout(struct excluding *e, struct excluded_place *p, const char *name)
 {
     int layer = layer_of(e, p), r;
 
@@ -77,12 +77,12 @@ static int whiteout(struct excluding *e, struct place *p, const char *name)
     return r < 0 ? r : mknodat(layer, name, S_IFCHR, 0) < 0 ? -errno : 0;
 }
 
-static int walk(struct excluding *e, struct place *p, const struct pattern_states *states);
+static int walk(struct excluding *e, struct excluded_place *p, const struct pattern_states *states);
 
-static int enter(struct excluding *e, struct place *p, const struct pattern_states *states,
+static int enter(struct excluding *e, struct excluded_place *p, const struct pattern_states *states,
                  const char *name)
 {
-    struct place below = {
+    struct excluded_place below = {
         .above = p, .name = name, .dir = -EBADF, .layer = -EBADF, .depth = p->depth + 1};
     struct pattern_states next;
     int r;
@@ -102,7 +102,7 @@ static int enter(struct excluding *e, struct place *p, const struct pattern_stat
     return r;
 }
 
-static int walk(struct excluding *e, struct place *p, const struct pattern_states *states)
+static int walk(struct excluding *e, struct excluded_place *p, const struct pattern_states *states)
 {
     int fd = p->depth == DEPTH_MAX ? -ELOOP : open_in(p->dir, "."), r = 0;
     DIR *list = fd < 0 ? NULL : fdopendir(fd);
@@ -129,7 +129,7 @@ int excluded_lay_over_input(struct sandbox_stage *s, size_t input, const struct 
                             int mount, bool *hides)
 {
     struct excluding e = {.stage = s, .input = input, .hides = hides};
-    struct place top = {.dir = -EBADF, .layer = -EBADF};
+    struct excluded_place top = {.dir = -EBADF, .layer = -EBADF};
     struct pattern_states states;
     int r;
 
