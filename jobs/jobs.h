@@ -505,6 +505,7 @@ struct jobs_job {
     size_t n_inputs;
     const struct jobs_cache *caches;
     size_t n_caches;
+    bool caches_result; /* once it has passed, it need not run again */
     struct jobs_tmpfs *tmpfs;
     size_t n_tmpfs;
     int64_t time_offset_ns; /* of its clocks from the machine's, but not of the time of day */
@@ -590,6 +591,8 @@ struct jobs_reading {
     bool is_names; /* only which there are, and not what is in them */
 };
 
+struct jobs_expanded;
+
 /* A whole file, checked. Everything in it lives until jobs_plan_free. Jobs are in file order; needs
  * form no cycle. */
 struct jobs_plan {
@@ -616,6 +619,8 @@ struct jobs_plan {
     /* what is odd about the file and no problem, each "FILE:LINE: ..."; or NULL */
     const char **notes;
     size_t n_notes;
+    /* all that the file says, for jobs_describe, where a job has `caches_result`; or NULL */
+    struct jobs_expanded *written;
     /* what standard input had, which cannot be read again; NULL: it is in `file` */
     const char *text;
     size_t text_len;
@@ -654,6 +659,10 @@ int jobs_load_expanded(const char *path, const struct jobs_parameters *parameter
                        struct jobs_plan **ret_plan, struct jobs_expanded **ret_expanded,
                        struct strbuf *problems, struct cupel_error *err);
 void jobs_expanded_free(struct jobs_expanded *x);
+/* Appends all that the file says of what a job does, `defaults` included: the same text for two
+ * that say the same. What is only about when it runs and what its end means is not in it. For plans
+ * of jobs_load with a job that has `caches_result`; -ENOMEM. */
+int jobs_describe(const struct jobs_plan *plan, size_t job, struct strbuf *out);
 /* Writes the selected jobs and all roots as YAML. What was asked of the machine, the values of
  * parameters and of a matrix are in it; paths stand as they are written. */
 void jobs_expanded_write(const struct jobs_expanded *x, const struct jobs_plan *plan,

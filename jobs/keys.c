@@ -650,6 +650,14 @@ TABLE(
      .forms = FORM_OBJECT | FORM_OBJECTS,
      .sub = &keys_cache,
      .set = key_set_cache},
+    {.name = "cache-result",
+     .value = "true or false",
+     .fallback = "`false`",
+     .help = "once the job has passed, it is not run again as long as nothing changes that it "
+             "depends on: it is `passed (cached)`",
+     .forms = FORM_ONE,
+     .type = TYPE_BOOL,
+     .set = key_set_cache_result},
     {.name = "junit",
      .value = "paths or globs in the job, or a map",
      .help =

@@ -89,21 +89,24 @@ static void read_jobs(struct loader *l, const struct draft *defaults, const stru
         struct draft d;
 
         read_job(l, &d, defaults, v);
-        l->refs[plan->n_jobs] = (struct job_refs){.name = d.name,
-                                                  .needs = d.needs,
-                                                  .from = d.from,
-                                                  .bridge = d.bridge,
-                                                  .has_hostname = d.has_hostname,
-                                                  .own_needs = d.own_needs,
-                                                  .own_from = d.own_from,
-                                                  .own_inputs = d.own_inputs,
-                                                  .own_cache = d.own_cache,
-                                                  .lost = v->lost};
+        l->refs[plan->n_jobs] = (struct job_refs){
+            .name = d.name,
+            .needs = d.needs,
+            .from = d.from,
+            .bridge = d.bridge,
+            .has_hostname = d.has_hostname,
+            .own_needs = d.own_needs,
+            .own_from = d.own_from,
+            .own_inputs = d.own_inputs,
+            .own_cache = d.own_cache,
+            .cache_result = d.cache_result != defaults->cache_result ? d.cache_result : NULL,
+            .lost = v->lost};
         plan->jobs[plan->n_jobs++] = d.job;
     }
     needs_resolve(l);
     from_resolve(l);
     bridges_resolve(l);
+    results_resolve(l);
 }
 
 /* What comes to a server is written out already, and asks nothing of the machine. */
@@ -201,6 +204,8 @@ int load_tree(const struct load_from *from, struct jobs_plan **ret_plan, struct 
         r = -EINVAL;
     else if (from->keep != NULL)
         from->keep(from->data, &l, root);
+    else
+        expanded_keep(&l, root);
     source_free(&l.source);
     name_index_free(&l.roots);
     name_index_free(&l.jobs);
@@ -342,6 +347,8 @@ int jobs_load_request(const char *name, const char *dir, const char *text, size_
 
 void jobs_plan_free(struct jobs_plan *plan)
 {
-    if (plan != NULL)
-        arena_free(plan->arena); /* the plan itself lies in it */
+    if (plan == NULL)
+        return;
+    jobs_expanded_free(plan->written);
+    arena_free(plan->arena); /* the plan itself lies in it */
 }

@@ -88,6 +88,7 @@ struct draft {
     const struct node *secrets;
     const struct node *services;
     const struct node *cache;
+    const struct node *cache_result;
     const struct node *needs;
     const struct node *from;
     const struct node *bridge; /* its name */
@@ -100,6 +101,7 @@ struct draft {
 /* What of a job's draft is asked for once all jobs are read. */
 struct job_refs {
     const struct node *name, *needs, *from, *bridge;
+    const struct node *cache_result; /* its own, not that of `defaults` */
     bool has_hostname, own_needs, own_from, own_inputs, own_cache;
     bool lost; /* what the job says is not all known, so that it may have had instances */
 };
@@ -330,6 +332,8 @@ key_set_fn key_set_secrets, key_set_secret_name, key_set_secret_file;
 /* of a service: service.c */
 key_set_fn key_set_of_service, key_set_aliases, key_set_ready, key_set_ready_tcp, key_set_ready_log,
     key_set_ready_exec, key_set_ready_http, key_set_ready_port, key_set_use_services;
+/* of a job: job_result.c */
+key_set_fn key_set_cache_result;
 /* of a cache: job_caches.c */
 key_set_fn key_set_cache, key_set_cache_key, key_set_cache_paths, key_set_cache_restore;
 /* of a job: job_tty.c */
@@ -383,6 +387,8 @@ bool input_belongs_to_sandbox(const char *path);
 /* Reads `cache`, whose paths become further inputs. Called when the others are known. job_caches.c
  */
 void caches_read(struct loader *l, struct draft *d);
+/* Decides whose results can be cached, when all jobs are known. job_result.c */
+void results_resolve(struct loader *l);
 /* Reads the file's `pools`, before any job. job_pools.c */
 void pools_read(struct loader *l, const struct node *pools);
 /* Reads both of a draft that is complete. */

@@ -127,15 +127,18 @@ void console_tally(struct console_tally *t, const struct reports_result *result)
     t->flaky += model_is_flaky(result);
     t->allowed += model_is_allowed(result);
     t->harmless += result->harmless;
+    t->cached += result->cached_run != NULL;
     t->leaky += result->verdict == REPORTS_PASSED && result->leaks_in_all > 0;
 }
 
-/* " (1 flaky, 2 leaky)": of those that passed. */
+/* " (3 cached, 1 flaky, 2 leaky)": of those that passed. */
 static void add_doubts(struct console_line *l, const struct console_tally *t)
 {
-    if (t->flaky + t->leaky == 0)
+    if (t->flaky + t->leaky + t->cached == 0)
         return;
     console_add(l, NULL, " (");
+    if (t->cached > 0)
+        console_add(l, NULL, "%zu cached%s", t->cached, t->flaky + t->leaky > 0 ? ", " : "");
     if (t->flaky > 0)
         console_add(l, WARNING_STYLE, "%zu flaky", t->flaky);
     if (t->flaky > 0 && t->leaky > 0)
@@ -240,6 +243,13 @@ static void print_status(struct reports_console *c, const struct reports_result 
         between = "; ";
     }
     add_caches(&l, result, &between);
+    if (result->cached_run != NULL) {
+        cleanup_strbuf struct strbuf cached = {0};
+
+        model_add_cached(&cached, result);
+        console_add(&l, NULL, "%spassed (cached): %s", between, cached.data);
+        between = "; ";
+    }
     if (model_is_allowed(result))
         console_add(&l, WARNING_STYLE, " (allowed to fail)");
     if (model_leaks(result, &leaks))

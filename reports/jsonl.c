@@ -98,7 +98,7 @@ static void put_limits(json_t *object, const struct reports_result *result)
     jsonl_put(object, "limits", limits);
 }
 
-static void put_started(json_t *object, const struct timespec *t)
+static void put_time(json_t *object, const char *key, const struct timespec *t)
 {
     char date[32], buf[48];
     struct tm tm;
@@ -108,7 +108,25 @@ static void put_started(json_t *object, const struct timespec *t)
         return;
     (void)snprintf(buf, sizeof(buf), "%s.%03uZ", date,
                    (unsigned)((uint64_t)t->tv_nsec / NSEC_PER_MSEC % 1000));
-    put_text(object, "started", buf);
+    put_text(object, key, buf);
+}
+
+static void put_started(json_t *object, const struct timespec *t)
+{
+    put_time(object, "started", t);
+}
+
+/* Names the run in which the job has passed, where it was not run again. */
+static void put_cached(json_t *object, const struct reports_result *result)
+{
+    json_t *o;
+
+    if (result->cached_run == NULL)
+        return;
+    o = checked(json_object());
+    put_text(o, "run", result->cached_run);
+    put_time(o, "ended", &(struct timespec){.tv_sec = result->cached_at});
+    jsonl_put(object, "cached", o);
 }
 
 static void put_outcome(json_t *object, enum reports_verdict verdict, const char *evidence,
@@ -339,6 +357,7 @@ static json_t *job_object(const struct reports_result *result)
     put_text(o, "file", result->file);
     put_text(o, "description", result->description);
     put_outcome(o, result->verdict, result->evidence, result->exit, result->signal);
+    put_cached(o, result);
     if (model_is_allowed(result))
         jsonl_put(o, "allowed_failure", json_true());
     if (result->harmless && result->verdict == REPORTS_SKIPPED)

@@ -115,6 +115,17 @@ static void property_list(struct junit_writer *w, const char *name, const char *
     property(w, "", name, b.data);
 }
 
+/* Names the run in which the job has passed, where it was not run again. */
+static void property_cached(struct junit_writer *w, const struct reports_result *result)
+{
+    cleanup_strbuf struct strbuf b = {0};
+
+    if (result->cached_run == NULL)
+        return;
+    model_add_cached(&b, result);
+    property(w, "", "cached", b.data);
+}
+
 static void property_caches(struct junit_writer *w, const struct reports_result *result)
 {
     cleanup_strbuf struct strbuf b = {0};
@@ -203,6 +214,7 @@ static void write_properties(struct junit_writer *w, const struct reports_result
     if (result->artifacts_left_out > 0)
         property_number(w, "", "artifacts_left_out", result->artifacts_left_out, 1);
     property_caches(w, result);
+    property_cached(w, result);
     junit_tests_properties(w, result);
     if (result->has_coverage)
         property_number(w, "", "coverage_percent", result->coverage_milli, 1000);

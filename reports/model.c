@@ -207,6 +207,16 @@ const char *reports_hit_name(enum reports_hit hit)
     return (unsigned)hit < REPORTS_HIT_COUNT ? names[hit] : names[REPORTS_HIT_MISS];
 }
 
+void model_add_cached(struct strbuf *b, const struct reports_result *result)
+{
+    char date[32] = "?";
+    struct tm tm;
+
+    if (gmtime_r(&result->cached_at, &tm) != NULL)
+        (void)strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S UTC", &tm);
+    strbuf_addf(b, "run %s, %s", result->cached_run, date);
+}
+
 void model_add_cache(struct strbuf *b, const struct reports_cache *cache)
 {
     strbuf_addf(b, "%s%s%s%s%s", reports_hit_name(cache->hit), cache->restored != NULL ? " (" : "",

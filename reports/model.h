@@ -38,6 +38,8 @@ enum junit_outcome model_junit(const struct reports_result *result, enum reports
 /* Whether there are leaks of which the evidence does not speak (`leaks: fail` makes them the
  * evidence); with them. */
 bool model_leaks(const struct reports_result *result, struct strbuf *out);
+/* Appends where the job has passed that was not run again: "run ID, 2026-11-30 09:40:12 UTC". */
+void model_add_cached(struct strbuf *b, const struct reports_result *result);
 /* Appends what became of a cache, for people: "partial (pip-1), saved". */
 void model_add_cache(struct strbuf *b, const struct reports_cache *cache);
 /* The first case that explains the job's verdict (neither passed nor skipped), or NULL. */

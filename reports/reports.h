@@ -198,6 +198,9 @@ struct reports_result {
     /* NULL, or why a result so close to its time limit might be the machine's doing */
     const char *near_limit;
     struct reports_timeline timeline;
+    /* it was not run, since it has passed before: the id of that run, and when it ended; or NULL */
+    const char *cached_run;
+    time_t cached_at;
     bool has_coverage;
     uint32_t coverage_milli;     /* thousandths of a percent, by the job's own word */
     struct reports_tests *tests; /* that the job itself has reported; NULL: it was to report none */

@@ -280,6 +280,32 @@ void cache_saved_entries_free(struct cache_saved_entry *entries, size_t n);
 int cache_saved_remove(struct cache *cache, const char *what, size_t *ret_n,
                        struct cupel_error *err);
 
+/* ---- which jobs have passed ---- */
+
+struct cache_result {
+    char key[CACHE_KEY_LEN + 1]; /* of all that it depends on */
+    char *job, *file;            /* malloc'ed, as all texts here */
+    char *run;                   /* the run's id */
+    time_t ended, last_used;
+};
+/* The key of what comes of these texts over a root. */
+int cache_result_key(struct cache *cache, const struct cache_root *root, const char *const *texts,
+                     size_t n, char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err);
+/* Whether something with that key has passed. */
+bool cache_result_find(struct cache *cache, const char *key, struct cache_result *ret);
+void cache_result_release(struct cache_result *result);
+/* Writes down that it has; atomically, in place of what is there. */
+int cache_result_keep(struct cache *cache, const struct cache_result *result,
+                      struct cupel_error *err);
+/* All of them, the most recently used first. */
+int cache_results_list(struct cache *cache, struct cache_result **ret_results, size_t *ret_n,
+                       struct cupel_error *err);
+void cache_results_free(struct cache_result *results, size_t n);
+/* Removes those of the job of that name, or whose key begins so (four digits at least); of how
+ * many. */
+int cache_results_remove(struct cache *cache, const char *what, size_t *ret_n,
+                         struct cupel_error *err);
+
 /* ---- what `cupel rootfs` does with the store ---- */
 
 struct cache_entry {
@@ -362,6 +388,7 @@ struct cache_gc {
 struct cache_collected {
     size_t removed;
     size_t lost;          /* records of caches whose layers were gone, which are removed too */
+    size_t results;       /* of jobs, which are removed too */
     uint64_t freed, left; /* bytes */
 };
 /* Removes layers, the longest unused first, but none that is in use, of an imported name, or of

@@ -40,10 +40,10 @@ static json_t *object_of(const struct cache_saved_entry *e)
 
     for (char *const *path = e->paths; *path != NULL; path++)
         (void)json_array_append_new(paths, json_string(*path));
-    o = json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:b}", "name", e->layer, "paths", paths, "bytes",
-                  (json_int_t)e->bytes, "entries", (json_int_t)e->entries, "created",
-                  (json_int_t)e->created, "last_used", (json_int_t)e->last_used, "in_use",
-                  e->in_use);
+    o = json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:b}", "kind", "cache", "name", e->layer,
+                  "paths", paths, "bytes", (json_int_t)e->bytes, "entries", (json_int_t)e->entries,
+                  "created", (json_int_t)e->created, "last_used", (json_int_t)e->last_used,
+                  "in_use", e->in_use);
     /* refused, and so absent, where they are not UTF-8 */
     (void)json_object_set_new(o, "key", json_string(e->key));
     (void)json_object_set_new(o, "user", json_string(e->user));
@@ -51,12 +51,38 @@ static json_t *object_of(const struct cache_saved_entry *e)
     return o;
 }
 
-static void cache_print_json(const struct cache_saved_entry *entries, size_t n)
+static void cache_print_result(const struct cache_result *r)
+{
+    char when[32] = "?";
+    struct tm tm;
+
+    if (localtime_r(&r->last_used, &tm) != NULL)
+        (void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
+    (void)printf("%.12s  %10s  %s  ", r->key, "passed", when);
+    rootfs_print_plain(r->job);
+    (void)printf("  (run %s)\n", r->run);
+}
+
+static json_t *object_of_result(const struct cache_result *r)
+{
+    json_t *o =
+        json_pack("{s:s, s:s, s:s, s:I, s:I}", "kind", "result", "name", r->key, "run", r->run,
+                  "ended", (json_int_t)r->ended, "last_used", (json_int_t)r->last_used);
+
+    (void)json_object_set_new(o, "job", json_string(r->job));
+    (void)json_object_set_new(o, "file", json_string(r->file));
+    return o;
+}
+
+static void cache_print_json(const struct cache_saved_entry *entries, size_t n,
+                             const struct cache_result *results, size_t n_results)
 {
     json_t *all = json_array();
 
     for (size_t i = 0; i < n; i++)
         (void)json_array_append_new(all, object_of(&entries[i]));
+    for (size_t i = 0; i < n_results; i++)
+        (void)json_array_append_new(all, object_of_result(&results[i]));
     (void)text_put_json(json_dumps(all, JSON_INDENT(2)), stdout);
     json_decref(all);
 }
@@ -64,17 +90,22 @@ static void cache_print_json(const struct cache_saved_entry *entries, size_t n)
 static int do_list(struct cache *cache, struct cache_arguments *a, struct cupel_error *err)
 {
     struct cache_saved_entry *entries;
-    size_t n;
+    struct cache_result *results = NULL;
+    size_t n, n_results = 0;
     int r = cache_saved_list(cache, &entries, &n, err);
 
     if (r < 0)
         return r;
-    if (a->json)
-        cache_print_json(entries, n);
-    for (size_t i = 0; !a->json && i < n; i++)
+    r = cache_results_list(cache, &results, &n_results, err);
+    if (r == 0 && a->json)
+        cache_print_json(entries, n, results, n_results);
+    for (size_t i = 0; r == 0 && !a->json && i < n; i++)
         print_entry(&entries[i]);
+    for (size_t i = 0; !a->json && i < n_results; i++)
+        cache_print_result(&results[i]);
     cache_saved_entries_free(entries, n);
-    return 0;
+    cache_results_free(results, n_results);
+    return r;
 }
 
 static int do_remove(struct cache *cache, struct cache_arguments *a, struct cupel_error *err)
@@ -82,8 +113,11 @@ static int do_remove(struct cache *cache, struct cache_arguments *a, struct cupe
     size_t n;
     int r = 0;
 
-    for (int i = 0; r == 0 && i < a->words.n; i++)
-        r = cache_saved_remove(cache, a->words.word[i], &n, err);
+    for (int i = 0; r == 0 && i < a->words.n; i++) {
+        r = cache_results_remove(cache, a->words.word[i], &n, err);
+        if (r == 0 && n == 0)
+            r = cache_saved_remove(cache, a->words.word[i], &n, err);
+    }
     return r;
 }
 
@@ -100,6 +134,8 @@ static int do_gc(struct cache *cache, struct cache_arguments *a, struct cupel_er
     if (r == 0)
         (void)printf("%zu cache%s removed, %s\n", done.removed, done.removed == 1 ? "" : "s",
                      unit_format_size(done.freed, size));
+    if (r == 0 && done.results > 0)
+        (void)printf("%zu result%s of jobs removed\n", done.results, done.results == 1 ? "" : "s");
     if (r == 0 && done.lost > 0)
         (void)printf("%zu record%s of caches that were gone removed\n", done.lost,
                      done.lost == 1 ? "" : "s");
@@ -124,8 +160,12 @@ static const struct cache_action {
 } actions[] = {
     {{.name = "cache list",
       .usage = "cache list [--json]",
-      .about = "One line for each cache that a job has saved: the beginning of its name in the "
-               "store, its size, when it was last used, its key, and its paths.",
+      .about =
+          "One line for each cache that a job has saved: the beginning of its name in the "
+          "store, its size, when it was last used, its key, and its paths. Then one for each job "
+          "whose result is kept: the beginning of its key, when it was last used, the job, and the "
+          "run "
+          "in which it passed.",
       .options = list_options,
       .n_options = ARRAY_SIZE(list_options)},
      "what jobs have saved",
@@ -141,8 +181,8 @@ static const struct cache_action {
     {{.name = "cache remove",
       .usage = "cache remove KEY...",
       .about =
-          "Removes what is saved under KEY, whoever saved it. KEY may also be the beginning of "
-          "the name that `cupel cache list` shows.",
+          "Removes what is saved under KEY, whoever saved it, or the results of the job of that "
+          "name. KEY may also be the beginning of the name that `cupel cache list` shows.",
       .min_words = 1,
       .max_words = CLI_ANY_NUMBER,
       .words = "keys of caches"},

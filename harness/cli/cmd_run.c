@@ -103,6 +103,8 @@ static const struct cli_option options[] = {
     CLI_OPTION(
         '\0', "no-ahead", CLI_FLAG, FIELD(o.no_ahead), NULL,
         "set up no job while others run; without, the next ones are ready when their turn comes"),
+    CLI_OPTION('\0', "no-cache", CLI_FLAG, FIELD(o.no_cache), NULL,
+               "run every job, though it has passed before and says `cache-result`"),
     CLI_OPTION('\0', "trace-setup", CLI_FLAG, FIELD(o.trace_setup), NULL,
                "write what each step of setting up took to setup-trace.jsonl in the out directory"),
     CLI_OPTION(

@@ -2,6 +2,7 @@
 /* prepare: see prepare.h. What a host cannot do is refused before anything runs (enforceable.c);
  * the jobs' roots are made by roots.c. */
 #include "harness/prepare/prepare.h"
+#include "harness/prepare/cached_results.h"
 
 #include "base/aside.h"
 #include "base/weaken.h"
@@ -471,6 +472,12 @@ static int step_identities(struct preparation *s)
     return r;
 }
 
+/* Looks for what has passed before, when all that jobs depend on is there. */
+static int step_results(struct preparation *s)
+{
+    return cached_results_find(&s->p, s->options, s->err);
+}
+
 static int step_manifest(struct preparation *s)
 {
     int r = manifest_roots(&s->p.run, s->err);
@@ -513,6 +520,7 @@ static const struct {
     {"run-filters-made", step_filters_made},
     {"run-derived-roots", step_derived_roots},
     {"run-identities", step_identities},
+    {"run-results", step_results},
     {"run-manifest", step_manifest},
 };
 
@@ -620,6 +628,7 @@ void prepared_end(struct prepared *p)
     cgroup_host_free(p->host);
     networks_close(&p->run);
     secrets_forget(&p->run);
+    cached_results_free(&p->run);
     free(p->run.root_log_names);
     free(p->run.instances);
 }

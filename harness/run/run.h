@@ -73,6 +73,14 @@ struct run_secret {
 
 struct redact;
 
+/* What is known of a job that need not run again once it has passed. */
+struct run_cached {
+    char key[CACHE_KEY_LEN + 1]; /* "": it has none, and runs */
+    bool found;                  /* it has passed before, and does not run */
+    bool needed;                 /* one that runs starts from it */
+    struct cache_result before;
+};
+
 struct run {
     /* what its jobs' secrets are; and what hides them in all that is shown, or NULL: there is
      * nothing to hide */
@@ -83,6 +91,7 @@ struct run {
     size_t n_instances; /* jobs, which are scheduled and reported */
     /* those of jobs stand behind these, and are prepared as they are; see run_n_prepared */
     size_t n_services;
+    struct run_cached *cached; /* by instance; NULL: all are run */
     struct cache_root *roots;
     size_t n_roots;
     const char **root_log_names; /* by root: of a derived one, as instances have them */

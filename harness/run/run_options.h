@@ -36,6 +36,7 @@ struct run_options {
      * the job says; RUN_UNBOUNDED: without end */
     unsigned repeat;
     bool until_fail; /* --until-fail: why fail_fast is 1 */
+    bool no_cache;   /* --no-cache: jobs run though they have passed before */
     bool shuffles;   /* --shuffle: jobs start in an order made of the seed */
     uint64_t seed;
     uint64_t timeout_ns; /* --timeout: how long jobs may run, all together; 0: no bound */

@@ -137,6 +137,10 @@ static void run_job(struct supervisor *s, size_t instance)
     struct slot *slot = slot_ahead_of(s, instance);
     struct cupel_error err;
 
+    if (s->p.run.cached != NULL && s->p.run.cached[instance].found) {
+        outcomes_cached(s, instance);
+        return;
+    }
     if (slot == NULL)
         slot = idle_slot(s);
     outcomes_make_room(s, instance);
@@ -208,7 +212,8 @@ static void prepare_next(struct supervisor *s)
     size_t n_upcoming = schedule_upcoming(s->schedule, wanted, s->options->slots);
 
     for (size_t i = 0; i < n_upcoming; i++)
-        if (can_be_prepared(&s->p.run.instances[wanted[i]]))
+        if ((s->p.run.cached == NULL || !s->p.run.cached[wanted[i]].found) &&
+            can_be_prepared(&s->p.run.instances[wanted[i]]))
             wanted[n++] = wanted[i];
     for (size_t i = 0; i < n; i++) {
         struct slot *slot;

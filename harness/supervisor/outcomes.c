@@ -85,7 +85,7 @@ static bool is_repeated(const struct supervisor *s, size_t instance, const struc
 {
     const struct reports_result *before = s->results[instance];
 
-    return r->verdict == REPORTS_PASSED &&
+    return r->verdict == REPORTS_PASSED && r->cached_run == NULL &&
            r->attempts + (before != NULL ? before->attempts : 0) < repetitions(s, instance);
 }
 
@@ -257,6 +257,23 @@ void outcomes_unrun(struct supervisor *s, size_t instance, const char *evidence,
         results_unrun(&s->p.run, &s->p.run.instances[instance], REPORTS_ERROR, evidence, &arena);
 
     r->attempts = attempts;
+    outcomes_finish(s, instance, r, arena);
+}
+
+/* Reports that a job has passed before; of its steps, those that ran then. */
+void outcomes_cached(struct supervisor *s, size_t instance)
+{
+    const struct instance *in = &s->p.run.instances[instance];
+    const struct cache_result *before = &s->p.run.cached[instance].before;
+    struct arena *arena;
+    struct reports_result *r = results_unrun(&s->p.run, in, REPORTS_PASSED, "", &arena);
+
+    for (size_t i = 0; i < r->n_cases; i++)
+        if (in->job->steps[i].when == JOBS_STEP_FAILURE)
+            r->cases[i].verdict = REPORTS_SKIPPED;
+    r->cached_run = before->run;
+    r->cached_at = before->ended;
+    outcomes_make_room(s, instance);
     outcomes_finish(s, instance, r, arena);
 }
 

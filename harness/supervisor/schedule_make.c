@@ -119,7 +119,9 @@ static void set_goods(struct supervisor *s)
         uint64_t cost[SCHEDULE_GOODS] = {[GOODS_COUNT] = run->instances[i].job->slots};
 
         for (enum goods g = 0; !s->options->overcommit && g < GOODS_COUNT; g++)
-            cost[g] = goods_wanted(&run->instances[i], g);
+            cost[g] = run->cached != NULL && run->cached[i].found
+                          ? 0
+                          : goods_wanted(&run->instances[i], g);
         schedule_set_cost(s->schedule, i, cost);
     }
 }

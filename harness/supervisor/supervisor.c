@@ -4,6 +4,7 @@
  * for what is run again and what a failed need means (outcomes.c). */
 #include "harness/supervisor/supervisor.h"
 
+#include "harness/prepare/cached_results.h"
 #include "harness/run/instances.h"
 #include "harness/run/views.h"
 #include "harness/supervisor/delayed.h"
@@ -343,6 +344,8 @@ int supervisor_run(const struct run_options *options, int *ret_exit, struct cupe
         supervisor_loop(&s);
         for (size_t i = 0; i < s.p.run.n_slots; i++)
             slot_dismiss(&s.slots[i]); /* they take down what they have while reports are written */
+        if (s.cancelled == 0)
+            cached_results_keep(&s.p, s.results);
         r = outcomes_report(&s, err);
     }
     if (r == 0)

@@ -13,6 +13,7 @@
 
 struct jobs_expanded {
     struct arena *tree;
+    const struct node **list; /* of the jobs, for jobs_describe; or NULL */
     const struct node *rootfs, *pools, *defaults, *jobs; /* or NULL */
 };
 
@@ -495,6 +496,42 @@ void jobs_expanded_write(const struct jobs_expanded *x, const struct jobs_plan *
     }
 }
 
+/* About when a job runs, what else runs meanwhile and what becomes of its end: no part of what it
+ * does. A key that is new counts until it stands here. */
+static const char *const beside[] = {
+    "description", "tags",  "needs",     "retries",      "retry-on",      "retry-delay",
+    "exclusive",   "slots", "fail-fast", "max-parallel", "allow-failure", "cache-result"};
+
+static bool is_beside(const char *key)
+{
+    bool is = false;
+
+    for (size_t i = 0; i < ARRAY_SIZE(beside); i++)
+        is |= str_eq(beside[i], key);
+    return is;
+}
+
+int jobs_describe(const struct jobs_plan *plan, size_t job, struct strbuf *out)
+{
+    struct writing w = {.x = plan->written, .plan = plan, .arena = arena_new()};
+    const struct node *map = lay_job(&w, plan->written->list[job], &plan->jobs[job]);
+    cleanup_free char *text = NULL;
+    size_t n = 0;
+    FILE *f = open_memstream(&text, &n);
+
+    for (const struct node *v = f != NULL ? map->first : NULL; v != NULL; v = v->next) {
+        if (is_beside(v->key->text))
+            continue;
+        write_key(f, v->key->text, 0);
+        write_value(f, v, key_below(&key_of_job, v), 0);
+    }
+    arena_free(w.arena);
+    if (f == NULL || fclose(f) != 0)
+        return -ENOMEM;
+    strbuf_add(out, text, n);
+    return 0;
+}
+
 /* ---- JSON ---- */
 
 /* A text that is not UTF-8, as a file's name may be, has no place in JSON: as in YAML, a mark
@@ -598,6 +635,26 @@ static void keep_tree(void *data, struct loader *l, const struct node *root)
     l->tree = NULL;
 }
 
+void expanded_keep(struct loader *l, const struct node *root)
+{
+    struct jobs_plan *plan = l->plan;
+    struct jobs_expanded *x;
+    const struct node *node;
+    bool any = false;
+
+    for (size_t i = 0; i < plan->n_jobs; i++)
+        any |= plan->jobs[i].caches_result;
+    if (!any)
+        return;
+    x = xcalloc(1, sizeof(*x));
+    keep_tree(x, l, root);
+    x->list = xcalloc(plan->n_jobs, sizeof(*x->list));
+    node = x->jobs->first;
+    for (size_t i = 0; i < plan->n_jobs; i++, node = node->next)
+        x->list[i] = node;
+    plan->written = x;
+}
+
 int load_tree_expanded(const struct load_from *from, struct jobs_plan **ret_plan,
                        struct jobs_expanded **ret_expanded, struct strbuf *problems,
                        struct cupel_error *err)
@@ -634,7 +691,9 @@ int jobs_load_expanded(const char *path, const struct jobs_parameters *parameter
 
 void jobs_expanded_free(struct jobs_expanded *x)
 {
-    if (x != NULL)
-        arena_free(x->tree);
+    if (x == NULL)
+        return;
+    arena_free(x->tree);
+    free(x->list);
     free(x);
 }

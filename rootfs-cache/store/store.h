@@ -82,6 +82,12 @@ void store_end(struct store_draft *draft);
 
 /* What jobs saved for later ones: saved/KEY is the record of the layer KEY. */
 #define STORE_SAVED "saved"
+/* Which jobs have passed (passed.c): results/KEY, a block of the disk each. */
+#define STORE_RESULTS "results"
+#define STORE_RESULT_BYTES UINT64_C(4096)
+/* Removes those that go by what is wanted, when all layers that go are gone; `left`: bytes. */
+int results_collect(struct cache *cache, const struct cache_gc *want, uint64_t *left,
+                    size_t *ret_removed);
 /* What was fetched of an image when it was cut short: fetched/KEY, written with KEY's lock held. */
 #define STORE_FETCHED "fetched"
 /* Removes what nobody goes on with: drafts of dead importers, records and fetches that were cut
