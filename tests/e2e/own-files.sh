@@ -196,4 +196,20 @@ else
     skip_it "newuidmap is not installed: jobs have no user but root"
 fi
 
+it "localhost and the host's name resolve on both families, whatever the job's own network"
+job_file names.yaml <<'YAML'
+cupel: 1
+defaults:
+  env: {ASK: 'import socket; [print(n, socket.getaddrinfo(n, 80, f)[0][4][0]) for n in ("localhost", socket.gethostname()) for f in (socket.AF_INET, socket.AF_INET6)]'}
+  hostname: my.box
+  run: [/bin/sh, -c, 'exec python3 -c "$ASK"']
+jobs:
+  loopback: {}
+  none: {network: none}
+YAML
+run_cupel run --out "$T/out" names.yaml
+for job in loopback none; do
+    expect_equal "$(log $job | tr '\n' ' ')" "localhost 127.0.0.1 localhost ::1 my.box 127.0.0.1 my.box ::1 "
+done
+
 all_done
