@@ -19,7 +19,7 @@ static const struct cli_option options[] = {
                "jobs and steps under conditions that are not evaluated are written as if those "
                "held; without it, they stand in the job file as comments"),
     CLI_OPTION('\0', "var", CLI_LIST, offsetof(struct convert_arguments, variables), "NAME[=VALUE]",
-               "what a variable of GitLab's, or github.NAME, is where the pipeline is run, so that "
+               "what a variable of GitLab's is where the pipeline is run, so that "
                "conditions can be evaluated; without a value: it is not set; may be repeated"),
 };
 

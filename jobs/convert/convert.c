@@ -142,6 +142,18 @@ const char *convert_path(struct converter *c, const char *path)
     return n > 1 ? whole : NULL;
 }
 
+const char *convert_pattern(struct converter *c, const char *pattern)
+{
+    const char *path = strlen(pattern) < 1000 ? convert_path(c, pattern) : NULL;
+    struct strings all = {0};
+    bool good = path != NULL && convert_charge(c, 1000) && globs_expand(path, 64, &all);
+
+    for (size_t i = 0; good && i < all.n; i++)
+        good = path_normalise(all.items[i]);
+    strings_free(&all);
+    return good ? path : NULL;
+}
+
 void convert_wall(struct converter *c, struct out *job, uint64_t seconds)
 {
     struct out *limits = out_get_map(&c->out, job, "limits");

@@ -64,6 +64,8 @@ const char *convert_hash(struct converter *c, const char *const *files, size_t n
 const char *convert_text(const struct node *n);
 bool convert_is_true(const struct node *n);
 bool convert_is_false(const struct node *n);
+/* The same of a pattern of artifacts, or NULL. */
+const char *convert_pattern(struct converter *c, const char *pattern);
 /* A text with control characters and what cannot be seen as '?': for messages and comments. */
 const char *convert_shown(struct converter *c, const char *text);
 /* Whether it is a name of an environment variable that a job file may set. */

@@ -13,6 +13,21 @@ void github_others(struct github_scope *s, struct out *in, const struct node *ma
             convert_left(s->g->c, in, v, "'%s' of %s", v->key->text, of);
 }
 
+/* `if-missing` of what an `upload-artifact` says of it. */
+static const char *write_missing(struct github_scope *s, const struct node *with)
+{
+    static const char *const words[][2] = {
+        {"warn", "note"}, {"error", "fail"}, {"ignore", "ignore"}};
+    const struct node *n = github_child(with, "if-no-files-found");
+
+    for (size_t i = 0; convert_text(n) != NULL && i < ARRAY_SIZE(words); i++)
+        if (str_eq(n->text, words[i][0]))
+            return words[i][1];
+    if (n != NULL)
+        convert_left(s->g->c, s->out, n, "'if-no-files-found' of an artifact");
+    return "note";
+}
+
 /* Artifacts of an `upload-artifact`: the lines of its `path`. */
 static void write_upload(struct github_scope *s, const struct node *step)
 {
@@ -26,10 +41,12 @@ static void write_upload(struct github_scope *s, const struct node *step)
                                         "retention-days",
                                         "archive",
                                         "compression-level",
-                                        "include-hidden-files"};
+                                        "include-hidden-files",
+                                        "if-no-files-found"};
     const struct node *condition = github_child(step, "if");
     const char *when = condition != NULL ? github_condition(condition) : NULL;
     struct out *artifacts, *paths, *before;
+    const char *missing;
 
     github_others(s, s->out, with, taken, ARRAY_SIZE(taken), "an artifact");
     if (text == NULL) {
@@ -39,19 +56,27 @@ static void write_upload(struct github_scope *s, const struct node *step)
     artifacts = out_get_map(&c->out, s->out, "artifacts");
     paths = out_get_list(&c->out, artifacts, "paths");
     while (*text != '\0') {
-        size_t n = strcspn(text, "\n");
+        size_t n = strcspn(text, "\n"), blanks = strspn(text, " ");
+        bool is_exclude = text[blanks] == '!';
         const char *line = arena_strndup(c->arena, text, n), *whole;
-        size_t blanks = strspn(line, " ");
 
-        whole = line[blanks] != '\0' ? convert_path(c, line + blanks) : NULL;
+        line += blanks < n ? blanks + is_exclude : n;
+        whole = line[0] != '\0' ? convert_pattern(c, line) : NULL;
         if (whole != NULL && strstr(whole, "${") == NULL)
-            out_text(&c->out, paths, NULL, whole);
-        else if (line[blanks] != '\0')
+            out_text(&c->out, is_exclude ? out_get_list(&c->out, artifacts, "exclude") : paths,
+                     NULL, whole);
+        else if (line[0] != '\0')
             convert_left(c, paths, path, "the path of an artifact '%s'", line);
         text += n + (text[n] != '\0');
     }
     if (paths->n == 0)
         return;
+    missing = write_missing(s, with);
+    before = out_find(artifacts, "if-missing");
+    if (before == NULL)
+        out_text(&c->out, artifacts, "if-missing", missing);
+    else if (!str_eq(before->text, missing))
+        before->text = "note";
     before = out_find(artifacts, "when");
     when = when != NULL ? when : "success";
     if (before == NULL)

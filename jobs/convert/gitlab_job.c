@@ -191,7 +191,7 @@ static void add_artifact_paths(struct gitlab *g, struct gitlab_job *j, struct ou
 {
     for (const struct node *i = items_first(list); i != NULL; i = items_next(list, i)) {
         const char *text = i->kind == NODE_SCALAR ? gitlab_expand(g, j->node, i->text, 0) : NULL;
-        const char *path = text != NULL ? convert_path(g->c, text) : NULL;
+        const char *path = text != NULL ? convert_pattern(g->c, text) : NULL;
 
         if (path == NULL || strstr(path, "${{") != NULL)
             convert_left(g->c, paths, i, "the path of an artifact '%s' cannot be told",
@@ -270,6 +270,8 @@ static void word_artifacts(struct gitlab *g, struct gitlab_job *j, struct out *j
 
         if (str_eq(word, "paths"))
             add_artifact_paths(g, j, paths, v);
+        else if (str_eq(word, "exclude"))
+            add_artifact_paths(g, j, out_list(&g->c->out, artifacts, "exclude"), v);
         else if (str_eq(word, "reports"))
             add_reports(g, j, job, paths, v);
         else if (str_eq(word, "expire_in") || str_eq(word, "name") || str_eq(word, "expose_as"))
@@ -282,10 +284,13 @@ static void word_artifacts(struct gitlab *g, struct gitlab_job *j, struct out *j
         convert_left(g->c, artifacts, w, "'when' of artifacts: they are kept after success");
         here = "success";
     }
-    if (paths->n > 0)
+    if (paths->n > 0) {
         out_text(&g->c->out, artifacts, "when", here);
-    else
+        /* GitLab only warns */
+        out_text(&g->c->out, artifacts, "if-missing", "note");
+    } else {
         out_only_comments(artifacts);
+    }
 }
 
 /* "1h 30m", "3 hours 30 minutes", "90": in seconds. False: it is none. */
