@@ -759,6 +759,14 @@ int jobs_load_given(const struct jobs_given *given, struct jobs_plan **ret_plan,
  * it; or NULL. */
 const char *jobs_meant_name(const char *word, const char *const *names, size_t n);
 
+/* What the jobs of several files are called in a run of all of them: by their name, or where
+ * several files have one of that name, by their suite's or file's before it. Borrows the plans. */
+struct jobs_ids;
+struct jobs_ids *jobs_ids_new(struct jobs_plan *const *plans, size_t n);
+void jobs_ids_free(struct jobs_ids *ids);
+/* Malloc'ed. */
+char *jobs_id(const struct jobs_ids *ids, const struct jobs_plan *plan, const struct jobs_job *job);
+
 /* Which jobs a run is about: those whose name matches any glob of `only` (none given: all) and
  * none of `skip`, and that carry a tag that matches any glob of `tags` (none given: all). */
 struct jobs_choice {

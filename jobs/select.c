@@ -20,16 +20,16 @@ static bool has_tag(const struct jobs_job *job, const char *glob)
 }
 
 /* What the jobs of several files are called in a run of them (harness/prepare/run_names.c). */
-struct id_form {
+struct jobs_ids {
     struct strset shared; /* names that several files have */
     bool by_suite;        /* "suite.job", else "file:job" */
 };
 
-static void id_form_find(struct id_form *form, struct jobs_plan *const *plans, size_t n)
+static void id_form_find(struct jobs_ids *form, struct jobs_plan *const *plans, size_t n)
 {
     _cleanup_(strset_free) struct strset names = {0}, suites = {0};
 
-    *form = (struct id_form){.by_suite = true};
+    *form = (struct jobs_ids){.by_suite = true};
     for (size_t p = 0; n > 1 && p < n; p++) {
         form->by_suite = strset_add(&suites, plans[p]->name) && form->by_suite;
         for (size_t i = 0; i < plans[p]->n_jobs; i++)
@@ -38,7 +38,30 @@ static void id_form_find(struct id_form *form, struct jobs_plan *const *plans, s
     }
 }
 
-static void id_form_free(struct id_form *form)
+struct jobs_ids *jobs_ids_new(struct jobs_plan *const *plans, size_t n)
+{
+    struct jobs_ids *ids = xcalloc(1, sizeof(*ids));
+
+    id_form_find(ids, plans, n);
+    return ids;
+}
+
+void jobs_ids_free(struct jobs_ids *ids)
+{
+    if (ids != NULL)
+        strset_free(&ids->shared);
+    free(ids);
+}
+
+char *jobs_id(const struct jobs_ids *ids, const struct jobs_plan *plan, const struct jobs_job *job)
+{
+    if (!strset_has(&ids->shared, job->name))
+        return xstrdup(job->name);
+    return ids->by_suite ? xasprintf("%s.%s", plan->name, job->name)
+                         : xasprintf("%s:%s", plan->file, job->name);
+}
+
+static void id_form_free(struct jobs_ids *form)
 {
     strset_free(&form->shared);
 }
@@ -46,7 +69,7 @@ static void id_form_free(struct id_form *form)
 /* Whether the pattern names the job by its name, or as the run's reports do. The separator has to
  * stand in the pattern, so that "test*" is about names of jobs even where a suite has such a one.
  */
-static bool matches_id(const struct id_form *form, const struct jobs_plan *plan,
+static bool matches_id(const struct jobs_ids *form, const struct jobs_plan *plan,
                        const struct jobs_job *job, const char *glob)
 {
     const char *of = form->by_suite ? plan->name : plan->file;
@@ -85,7 +108,7 @@ struct selection {
     struct jobs_plan *const *plans;
     size_t n_plans;
     struct cupel_error *err;
-    struct id_form form;
+    struct jobs_ids form;
 };
 
 /* Names the file, or says how many there are. Malloc'ed. */
@@ -171,7 +194,7 @@ static int check_all(const struct selection *s, const struct jobs_choice *c)
     return r;
 }
 
-static bool is_skipped(const struct id_form *form, const struct jobs_plan *plan,
+static bool is_skipped(const struct jobs_ids *form, const struct jobs_plan *plan,
                        const struct jobs_job *job, const struct jobs_choice *c)
 {
     for (size_t i = 0; i < c->n_skip; i++)
@@ -183,7 +206,7 @@ static bool is_skipped(const struct id_form *form, const struct jobs_plan *plan,
 void jobs_find_skipped(struct jobs_plan *const *plans, size_t n_plans,
                        const struct jobs_choice *choice, bool *const *ret_skipped)
 {
-    _cleanup_(id_form_free) struct id_form form;
+    _cleanup_(id_form_free) struct jobs_ids form;
 
     id_form_find(&form, plans, n_plans);
     for (size_t p = 0; p < n_plans; p++)
@@ -191,7 +214,7 @@ void jobs_find_skipped(struct jobs_plan *const *plans, size_t n_plans,
             ret_skipped[p][i] = is_skipped(&form, plans[p], &plans[p]->jobs[i], choice);
 }
 
-static bool is_wanted(const struct id_form *form, const struct jobs_plan *plan,
+static bool is_wanted(const struct jobs_ids *form, const struct jobs_plan *plan,
                       const struct jobs_job *job, const struct jobs_choice *c)
 {
     bool named = c->n_only == 0, tagged = c->n_tags == 0;

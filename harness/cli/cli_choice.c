@@ -9,11 +9,20 @@ bool cli_choice_given(const struct cli_choice *choice)
     return choice->only.n > 0 || choice->skip.n > 0 || choice->tags.n > 0;
 }
 
+static void tell_needed_one(const struct jobs_ids *ids, const struct jobs_plan *plan,
+                            const struct jobs_job *job)
+{
+    cleanup_free char *id = jobs_id(ids, plan, job);
+
+    log_warning("'%s' is not skipped: a job that is chosen needs it", id);
+}
+
 /* Names what somebody meant to leave out and others need. */
 static void tell_needed(const struct jobs_choice *choice, struct jobs_plan *const *plans, size_t n,
                         bool *const *selected)
 {
     cleanup_free bool **skipped = xcalloc(n, sizeof(*skipped));
+    struct jobs_ids *ids = jobs_ids_new(plans, n);
 
     for (size_t p = 0; p < n; p++)
         skipped[p] = xcalloc(plans[p]->n_jobs, sizeof(bool));
@@ -21,10 +30,10 @@ static void tell_needed(const struct jobs_choice *choice, struct jobs_plan *cons
     for (size_t p = 0; p < n; p++) {
         for (size_t i = 0; i < plans[p]->n_jobs; i++)
             if (selected[p][i] && skipped[p][i])
-                log_warning("'%s' is not skipped: a job that is chosen needs it",
-                            plans[p]->jobs[i].name);
+                tell_needed_one(ids, plans[p], &plans[p]->jobs[i]);
         free(skipped[p]);
     }
+    jobs_ids_free(ids);
 }
 
 int cli_choose(const struct cli_choice *choice, struct jobs_plan *const *plans, size_t n,

@@ -195,32 +195,38 @@ static size_t letters_of(const char *text)
 }
 
 /* A description may have several lines; here it gets one. */
-static void print_line(const struct jobs_job *job, size_t width)
+static void print_line(const struct jobs_job *job, const char *id, size_t width)
 {
     const char *text = job->description != NULL ? job->description : "";
     cleanup_free char *first = strndup(text, strcspn(text, "\n\r"));
     cleanup_strbuf struct strbuf line = {0};
 
-    text_add_line(&line, job->name);
+    text_add_line(&line, id);
     if (first != NULL && *first != '\0') {
-        strbuf_addf(&line, "%*s  ", (int)(width - letters_of(job->name)), "");
+        strbuf_addf(&line, "%*s  ", (int)(width - letters_of(id)), "");
         text_add_line(&line, first);
     }
     (void)puts(line.data);
 }
 
-void cli_jobs_print(const struct jobs_plan *plan, const bool *selected)
+void cli_jobs_print(const struct jobs_ids *ids, const struct jobs_plan *plan, const bool *selected)
 {
     cleanup_free size_t *order = xcalloc(plan->n_jobs, sizeof(*order));
+    char **of = xcalloc(plan->n_jobs + 1, sizeof(*of));
     size_t width = 0;
 
     for (size_t i = 0; i < plan->n_jobs; i++)
-        if (selected[i] && letters_of(plan->jobs[i].name) > width)
-            width = letters_of(plan->jobs[i].name);
+        if (selected[i]) {
+            of[i] = jobs_id(ids, plan, &plan->jobs[i]);
+            width = letters_of(of[i]) > width ? letters_of(of[i]) : width;
+        }
     jobs_order(plan, order);
     for (size_t i = 0; i < plan->n_jobs; i++)
         if (selected[order[i]])
-            print_line(&plan->jobs[order[i]], width);
+            print_line(&plan->jobs[order[i]], of[order[i]], width);
+    for (size_t i = 0; i < plan->n_jobs; i++)
+        free(of[i]);
+    free(of);
 }
 
 void cli_jobs_add_json(const struct jobs_plan *plan, const bool *selected, json_t *list)

@@ -8,6 +8,6 @@
 #include <jansson.h>
 
 /* Prints name and description of each selected job, one a line. */
-void cli_jobs_print(const struct jobs_plan *plan, const bool *selected);
+void cli_jobs_print(const struct jobs_ids *ids, const struct jobs_plan *plan, const bool *selected);
 /* Appends an object for each of them. */
 void cli_jobs_add_json(const struct jobs_plan *plan, const bool *selected, json_t *list);

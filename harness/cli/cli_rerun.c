@@ -137,20 +137,25 @@ void cli_rerun_note(const struct reports_earlier *earlier, struct jobs_plan *con
 int cli_rerun_end(const char *out, struct jobs_plan *const *plans, size_t n)
 {
     struct reports_earlier *now = NULL;
+    struct jobs_ids *ids;
     struct rerun_names names;
     struct cupel_error err;
     int code = 0;
 
     if (reports_earlier_read(out, &now, &err) < 0)
         return cli_fail(&err);
+    ids = jobs_ids_new(plans, n);
     names_begin(&names, plans, n);
     for (size_t p = 0; p < n; p++) {
         cleanup_free bool *among = xcalloc(plans[p]->n_jobs, sizeof(*among));
 
         (void)mark_plan(now, plans[p], among);
         for (size_t i = 0; i < plans[p]->n_jobs; i++)
-            if (among[i])
-                add_name(&names, plans[p]->jobs[i].name);
+            if (among[i]) {
+                cleanup_free char *id = jobs_id(ids, plans[p], &plans[p]->jobs[i]);
+
+                add_name(&names, id);
+            }
     }
     reports_earlier_each_outstanding(now, add_if_elsewhere, &names);
     if (names.n > 0) {
@@ -161,6 +166,7 @@ int cli_rerun_end(const char *out, struct jobs_plan *const *plans, size_t n)
                     names.n == 1 ? " was" : "s were", names.text.data);
     }
     names_end(&names);
+    jobs_ids_free(ids);
     reports_earlier_free(now);
     return code;
 }

@@ -273,6 +273,7 @@ static size_t mark_jobs(const struct watching *w, const struct strset *before, b
 /* Writes the marked jobs down for the run, and names them; a descriptor, or -errno. */
 static int name_jobs(const struct watching *w, bool *const *among)
 {
+    struct jobs_ids *ids = jobs_ids_new(w->plans, w->o->n);
     int fd = memfd_create("jobs", MFD_CLOEXEC);
     cleanup_strbuf struct strbuf text = {0}, names = {0};
     size_t n = 0;
@@ -280,9 +281,13 @@ static int name_jobs(const struct watching *w, bool *const *among)
     for (size_t p = 0; p < w->o->n; p++)
         for (size_t i = 0; i < w->plans[p]->n_jobs; i++)
             if (among[p][i]) {
+                cleanup_free char *id = NULL;
+
                 strbuf_addf(&text, "%zu %s\n", p, w->plans[p]->jobs[i].name);
-                add_name(&names, n++, w->plans[p]->jobs[i].name);
+                id = jobs_id(ids, w->plans[p], &w->plans[p]->jobs[i]);
+                add_name(&names, n++, id);
             }
+    jobs_ids_free(ids);
     tell_names("that is about", &names, n);
     if (fd >= 0 && file_write_all(fd, text.data, text.len) < 0) {
         (void)close(fd);

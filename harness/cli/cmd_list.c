@@ -67,6 +67,7 @@ static int list_plans(struct jobs_plan *const *plans, struct jobs_expanded *cons
                       size_t n, bool alone, const struct list_arguments *a)
 {
     cleanup_free bool **selected = xcalloc(n, sizeof(*selected));
+    struct jobs_ids *ids = jobs_ids_new(plans, n);
     int code = cli_choose(&a->choice, plans, n, NULL, selected);
 
     if (code == 0) {
@@ -78,13 +79,14 @@ static int list_plans(struct jobs_plan *const *plans, struct jobs_expanded *cons
             else if (list != NULL)
                 cli_jobs_add_json(plans[i], selected[i], list);
             else
-                cli_jobs_print(plans[i], selected[i]);
+                cli_jobs_print(ids, plans[i], selected[i]);
         if (list != NULL)
             (void)text_put_json(json_dumps(list, JSON_INDENT(2)), stdout);
         json_decref(list);
     }
     for (size_t i = 0; i < n; i++)
         free(selected[i]);
+    jobs_ids_free(ids);
     return code;
 }
 

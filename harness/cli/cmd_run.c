@@ -270,6 +270,15 @@ static int run_chosen(struct run_arguments *a, struct run_set *set)
     return a->rerun_failed && code == 0 ? cli_rerun_end(a->o.out, set->plans, set->n) : code;
 }
 
+static void show_chosen(const struct run_set *set)
+{
+    struct jobs_ids *ids = jobs_ids_new(set->plans, set->n);
+
+    for (size_t i = 0; i < set->n; i++)
+        cli_jobs_print(ids, set->plans[i], set->selected[i]);
+    jobs_ids_free(ids);
+}
+
 static int run_files(struct run_arguments *a, char **files, size_t n)
 {
     struct run_set set = {.n = n,
@@ -285,8 +294,8 @@ static int run_files(struct run_arguments *a, char **files, size_t n)
         code = mark_watched(a, &set);
     if (code == 0)
         code = cli_choose(&a->choice, set.plans, n, set.among, set.selected);
-    for (size_t i = 0; i < n && code == 0 && a->dry; i++)
-        cli_jobs_print(set.plans[i], set.selected[i]);
+    if (code == 0 && a->dry)
+        show_chosen(&set);
     if (code == 0 && !a->dry)
         code = run_chosen(a, &set);
     run_set_free(&set);

@@ -120,7 +120,7 @@ cupel_run choose.yaml other.yaml -j 1 --only extra --only docs
 expect_exit 0
 expect_equal "$(ran)" "docs extra"
 run_cupel list choose.yaml other.yaml --only 'l*'
-expect_equal "$(paste -sd ' ' stdout)" "lint lint"
+expect_equal "$(paste -sd ' ' stdout)" "choose.lint other.lint"
 cupel_run choose.yaml other.yaml --only extr
 expect_exit 2
 expect_stderr "no job of these 2 files is named 'extr'"
@@ -188,6 +188,36 @@ jobs:
   other: {run: "test -e /work/mend", inputs: [{from: flag, to: /work}]}
 YAML
 mkdir flag
+
+it "jobs of several files with one name are told apart, by name, glob and matrix, from list to rerun"
+job_file one.yaml <<'YAML'
+cupel: 1
+jobs:
+  same: {matrix: {P: [a/b, "c[1]"]}, run: 'test "$P" = a/b'}
+  mine: {run: "true"}
+YAML
+job_file two.yaml <<'YAML'
+cupel: 1
+jobs:
+  same: {matrix: {P: [a/b, "c[1]"]}, run: exit 1}
+YAML
+run_cupel list one.yaml two.yaml --skip 'two.*1]'
+expect_equal "$(paste -sd ' ' stdout)" "one.same/P=a/b one.same/P=c[1] mine two.same/P=a/b"
+cupel_run one.yaml two.yaml -j 1
+expect_exit 1
+again one.yaml two.yaml -j 1 --only 'one.*'
+expect_exit 1
+expect_equal "$(jq -r 'select(.attempts) | .id' out/results.jsonl | paste -sd ' ')" 'one.same/P=c[1]'
+again one.yaml two.yaml --dry-run --only 'two.same/P=c[1]'
+expect_exit 0
+expect_equal "$(<stdout)" 'two.same/P=c[1]'
+cat >one.yaml <<'YAML'
+cupel: 1
+jobs: {same: {matrix: {P: [a/b, "c[1]"]}, run: "true"}}
+YAML
+again one.yaml two.yaml --skip 'two.same/P=*'
+expect_exit 5
+expect_stderr '2 jobs were not rerun, and still outstanding: two.same/P=a/b, two.same/P=c\[1\]$'
 
 it "--rerun-failed runs what has not passed, and what that needs"
 cupel_run outstanding.yaml --rerun-failed
