@@ -280,7 +280,7 @@ job_file bad.yaml <<'YAML'
 cupel: 1
 defaults: {limits: {wall: 30s}}
 jobs:
-  never: {services: {db: {run: "echo no port here >&2; sleep 1000", ready: {tcp: 5432}, within: 300ms}}, run: echo ran}
+  never: {services: {db: {run: "echo no port here >&2; sleep 1000", ready: {tcp: 5432}, within: 1s}}, run: echo ran}
   ends: {services: {db: {run: "echo cannot open config >&2; exit 3", ready: {tcp: 5432}}}, run: echo ran}
   ends-well: {services: {db: {run: "(setsid sleep 1000 &) ; exit 0", ready: {tcp: 5432}}}, run: echo ran}
   missing: {services: {db: {run: [/no/such/program]}}, run: echo ran}
@@ -304,7 +304,7 @@ for job in never ends ends-well missing silent wrong-page refuses never-ends can
     expect_verdict "$job" error
     expect_not [ -s "out/logs/$job.stdout" ]
 done
-expect_evidence never "^the service 'db' did not become ready: it had 300 ms \(port 5432: Connection refused\); it wrote last: no port here$"
+expect_evidence never "^the service 'db' did not become ready: it had 1 s \(port 5432: Connection refused\); it wrote last: no port here$"
 expect_evidence ends "^the service 'db' did not become ready: exit code 3, expected 0; it wrote last: cannot open config$"
 expect_evidence ends-well "^the service 'db' did not become ready: its command ended with the exit code 0"
 expect_evidence missing "cannot execute '/no/such/program'"
@@ -348,7 +348,7 @@ busy_slot() {
 dying() {
     sed "s/@END@/$1/" >dying.yaml <<'YAML'
 cupel: 1
-defaults: {limits: {wall: 30s}, inputs: [{from: shared, to: /shared, mode: ro}]}
+defaults: {limits: {wall: 2m}, inputs: [{from: shared, to: /shared, mode: ro}]}
 jobs:
   job:
     services:
@@ -402,7 +402,7 @@ expect_clean
 job_file held.yaml <<'YAML'
 cupel: 1
 defaults:
-  limits: {wall: 30s}
+  limits: {wall: 2m}
   inputs: [{from: peer, to: /bin/peer, mode: ro}, {from: shared, to: /shared, mode: ro}]
   services: {db: {run: "trap 'echo told to end; kill $!' TERM; peer serve tcp 0.0.0.0 80 from-$CUPEL_JOB & wait $!; exit 0", inputs: [{from: peer, to: /bin/peer, mode: ro}], ready: {tcp: 80}}}
   run: |
