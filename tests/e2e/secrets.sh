@@ -3,7 +3,6 @@
 # Secrets: what a job is given and nobody else sees: a corpus of ways in which they get out, in one run with the wall and one
 # without, where each is seen to leak.
 # time-limit: 120
-# lanes: root-v2
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
