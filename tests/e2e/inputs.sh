@@ -157,6 +157,22 @@ YAML
     expect_exit 0
     for job in mapped user host; do expect_verdict "$job" passed; done
 
+    it "ids above 65535 that stay are nobody's; in a copy, and at the top, the job's root's"
+    make_tree && chown -R 70000:200001 in && chown 100000:100001 in/f && chmod 755 in in/sub && chmod 644 in/f in/sub/g
+    cat >beyond.yaml <<'YAML'
+cupel: 1
+defaults: {run: "cd /i && stat -c %n=%u:%g . f sub/g | tr '\\n' ' '"}
+jobs:
+  mapped: {inputs: [{from: in, to: /i}], expect: {stdout: ".=0:0 f=65534:65534 sub/g=0:0 "}}
+  user: {user: "7:8", inputs: [{from: in, to: /i}], expect: {stdout: ".=7:8 f=65534:65534 sub/g=7:8 "}}
+  copied: {user: "7:8", inputs: [{from: in, to: /i, mode: copy}], expect: {stdout: ".=7:8 f=0:0 sub/g=7:8 "}}
+  host: {inputs: [{from: in, to: /i, owner: host}], expect: {stdout: ".=0:0 f=65534:65534 sub/g=65534:65534 "}}
+  host-copied: {inputs: [{from: in, to: /i, mode: copy, owner: host}], expect: {stdout: ".=0:0 f=0:0 sub/g=0:0 "}}
+YAML
+    cupel_run beyond.yaml
+    expect_exit 0
+    for job in mapped user copied host host-copied; do expect_verdict "$job" passed; done
+
     it "what an earlier job made of its inputs belongs to the user of the job that starts from it"
     make_tree && chown -R 1000:1000 in one
     cat >chain.yaml <<'YAML'
