@@ -46,12 +46,21 @@ static int disks_add(struct cgroup_limits *limits, int fd, const char *what, con
     return 0;
 }
 
-static int add_path(struct cgroup_limits *limits, const char *what, const char *path,
-                    struct cupel_error *err)
+static int add_root(struct cgroup_limits *limits, struct cupel_error *err)
 {
-    cleanup_close int fd = open(path, O_PATH | O_CLOEXEC);
+    cleanup_close int fd = open("/", O_PATH | O_CLOEXEC);
 
-    return disks_add(limits, fd, what, path, err);
+    return disks_add(limits, fd, "the host's root", "/", err);
+}
+
+/* Opened as the job will open it: what cannot be, such as a link that is not to be followed, is
+ * that job's matter alone. */
+static int add_input(struct cgroup_limits *limits, const struct jobs_input *in,
+                     struct cupel_error *err)
+{
+    cleanup_close int fd = file_open_trusted(in->host.path, in->host.trusted, O_PATH);
+
+    return fd < 0 ? 0 : disks_add(limits, fd, "the input", in->from, err);
 }
 
 int disks_of(const struct instance *instance, int store_dirfd, struct cgroup_limits *limits,
@@ -65,9 +74,9 @@ int disks_of(const struct instance *instance, int store_dirfd, struct cgroup_lim
     if (r == 0 && limits->n_disks == 0)
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, ENOTBLK, "the store is in memory");
     if (r == 0 && instance->plan->roots[job->root].kind == JOBS_ROOT_HOST)
-        r = add_path(limits, "the host's root", "/", err);
+        r = add_root(limits, err);
     for (size_t i = 0; r == 0 && i < job->n_inputs; i++)
         if (job->inputs[i].cache == 0) /* which is the store's disk, and that is there */
-            r = add_path(limits, "the input", job->inputs[i].from, err);
+            r = add_input(limits, &job->inputs[i], err);
     return r;
 }

@@ -58,11 +58,12 @@ bool sandbox_disk_is_exact(const struct jobs_limits *limits);
 struct sandbox_hidden;
 uint64_t sandbox_disk_space(const struct jobs_job *job, const struct sandbox_hidden *hidden);
 
-/* Whether inputs that are mounted can be on the file system that `path` is on: with the rights of
+/* Whether inputs that are mounted can be on the file system that this one is on: with the rights of
  * the host's root they get other owners on the way (id-mapped mounts). *known_device: one of which
- * that is known, not asked again; starts as 0. */
-int sandbox_input_check(const struct sandbox_privilege *p, const char *path, uint64_t *known_device,
-                        struct cupel_error *err);
+ * that is known, not asked again; starts as 0. What cannot be opened as the job will open it, such
+ * as a link that is not to be followed, is that job's matter alone. */
+int sandbox_input_check(const struct sandbox_privilege *p, const struct jobs_input *in,
+                        uint64_t *known_device, struct cupel_error *err);
 
 /* ---- what no job sees ---- */
 

@@ -141,6 +141,11 @@ jobs:
     run: |
       dd if=/dev/zero of=f bs=64K count=48 conv=fsync 2>/dev/null
       dd if=f of=/dev/null bs=64K iflag=direct 2>&1
+  hostile: # the run does not end with it
+    allow-failure: true
+    limits: {io: {read-bps: 1M}}
+    inputs: [{from: none, to: /in, untrusted: true}, {from: kernel, to: /kernel, untrusted: true}]
+    run: "true"
   free:
     run: |
       dd if=/dev/zero of=f bs=1M count=4 conv=fsync 2>/dev/null
@@ -180,6 +185,7 @@ jobs:
     run: dd if=/dev/zero of=f bs=256K count=96 2>&1
 YAML
 
+ln -s /sys kernel
 cupel_run io.yaml
 no_io=$(sed -nE 's/.*(cannot limit disk reads.*|there is no one disk under.*)/\1/p' stderr)
 
@@ -191,6 +197,7 @@ else
     expect [ "$(seconds_of read)" -ge 3 ]
     expect [ "$(seconds_of cached)" -ge 3 ]
     expect [ "$(seconds_of iops)" -ge 3 ]
+    expect_verdict hostile invalid-submission
     expect_result read '.limits == {"wall_seconds": 60, "io_read_bps": 1048576, "io_read_iops": 1000}'
     expect_clean
 fi

@@ -9,7 +9,7 @@ give() { as_root || chown -hR "$CUPEL_TEST_USER:$CUPEL_TEST_USER" "$@"; }
 
 mkdir -p secret sub/real && echo ANSWER >secret/1.ans && echo student >sub/real/sol.c
 ln -s ../secret/1.ans sub/sol.c && ln -s ../secret sub/dir && ln -s /etc/shadow sub/in.txt && ln -s nowhere sub/dangling
-ln -s loop sub/loop && mkfifo sub/fifo
+ln -s loop sub/loop && mkfifo sub/fifo && ln -s /sys sub/kernel
 give secret sub
 
 it "a link in an input's path is not followed: the job says so, and the run goes on"
@@ -51,6 +51,8 @@ jobs:
   said-first: {inputs: [{untrusted: true, from: sub/none, to: /w/x}], run: [/bin/cat, /w/x]}
   beneath: {inputs: [{from: sub/real/sol.c/x, to: /w/x, untrusted: true}], run: [/bin/cat, /w/x]}
   fifo: {inputs: [{from: sub/fifo, to: /w/x, untrusted: true}], run: [/bin/cat, /w/x]}
+  kernel: {inputs: [{from: sub/kernel, to: /w, untrusted: true}], run: [/bin/cat, /w/x]}
+  kernel-below: {mounts: [{from: sub/kernel/kernel, to: /w}], run: [/bin/cat, /w/x]}
   absolute: {inputs: [{from: $T/sub/dir/1.ans, to: /w/x, untrusted: true}], run: [/bin/cat, /w/x]}
   good: {inputs: [{from: sub/real, to: /w, untrusted: true}], run: [/bin/cat, /w/sol.c], expect: {stdout: "student\n"}}
   followed: {inputs: [{from: sub/dir, to: /w, untrusted: false}], run: [/bin/cat, /w/1.ans], expect: {stdout: "ANSWER\n"}}
@@ -58,7 +60,7 @@ jobs:
 YAML
 cupel_run untrusted.yaml
 expect_exit 1
-for job in missing said-first beneath fifo absolute; do expect_verdict "$job" invalid-submission; done
+for job in missing said-first beneath fifo absolute kernel kernel-below; do expect_verdict "$job" invalid-submission; done
 expect_evidence missing 'is not there'
 expect_evidence fifo 'is neither a regular file nor a directory'
 for job in good followed by-name; do expect_verdict "$job" passed; done

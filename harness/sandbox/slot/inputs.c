@@ -272,10 +272,11 @@ static int try_id_map(int fd)
     return mount_change(mount, &attr);
 }
 
-int sandbox_input_check(const struct sandbox_privilege *p, const char *path, uint64_t *known_device,
-                        struct cupel_error *err)
+int sandbox_input_check(const struct sandbox_privilege *p, const struct jobs_input *in,
+                        uint64_t *known_device, struct cupel_error *err)
 {
-    cleanup_close int fd = p->host ? open(path, O_PATH | O_CLOEXEC) : -EBADF;
+    cleanup_close int fd =
+        p->host ? file_open_trusted(in->host.path, in->host.trusted, O_PATH) : -EBADF;
     struct statfs fs;
     struct stat st;
     int r;
@@ -294,7 +295,7 @@ int sandbox_input_check(const struct sandbox_privilege *p, const char *path, uin
         err, CUPEL_ERROR_HARNESS, 0,
         "the input %s is on a file system that takes no id-mapped mounts (ramfs, NFS, overlayfs, "
         "tmpfs before Linux 6.3)",
-        path);
+        in->from);
     cupel_error_hint(
         err, "have it copied to the job's disk with 'mode: copy', or put it on ext4, xfs or btrfs");
     return r;
