@@ -17,6 +17,8 @@
 #define RESULTS_SIZE_MAX ((off_t)1024 * 1024 * 1024)
 #define LINE_SIZE_MAX ((size_t)4 * 1024 * 1024)
 #define FILES_MAX ((size_t)4096) /* more fit on no command line that a person reads */
+/* Each entry has its file's path, which a line of results names in a few bytes. */
+#define NAMES_SIZE_MAX ((size_t)256 * 1024 * 1024)
 
 /* A job of a file, as results name both (text_escape); the run that says so, 0 or later. */
 struct earlier_entry {
@@ -28,6 +30,7 @@ struct earlier_entry {
 struct reports_earlier {
     struct earlier_entry *list; /* in the order of path and job, each once */
     size_t n, room;
+    size_t names_size;     /* of all of them */
     char **files, **paths; /* what the last run called its files, and where they are */
     size_t n_files;
 };
@@ -55,14 +58,19 @@ static const char *text_of(const json_t *line, const char *key)
 
 /* ---- reading ---- */
 
-static void add_entry(struct reports_earlier *e, const char *path, const char *job, unsigned run,
-                      enum reports_earlier_state state)
+/* 0 or -errno. */
+static int add_entry(struct reports_earlier *e, const char *path, const char *job, unsigned run,
+                     enum reports_earlier_state state)
 {
+    e->names_size += strlen(path) + strlen(job) + 2;
+    if (e->names_size > NAMES_SIZE_MAX)
+        return -EFBIG;
     if (e->n == e->room) {
         e->room = 2 * e->room + 64;
         e->list = xrealloc(e->list, e->room * sizeof(*e->list));
     }
     e->list[e->n++] = (struct earlier_entry){xstrdup(path), xstrdup(job), run, state};
+    return 0;
 }
 
 /* Takes a line of the record: where a file is, or what is known of a job. 0 or -errno. */
@@ -83,7 +91,7 @@ static int take_record(struct reports_earlier *e, const json_t *line)
     }
     for (size_t i = REPORTS_EARLIER_OUTSTANDING; job != NULL && i < ARRAY_SIZE(state_names); i++)
         if (state != NULL && str_eq(state, state_names[i]))
-            add_entry(e, path, job, 0, (enum reports_earlier_state)i);
+            return add_entry(e, path, job, 0, (enum reports_earlier_state)i);
     return 0;
 }
 
@@ -101,10 +109,8 @@ static int take_result(struct reports_earlier *e, const json_t *line)
     else if (json_is_true(json_object_get(line, "not_needed")))
         state = REPORTS_EARLIER_NOT_NEEDED;
     for (size_t i = 0; i < e->n_files; i++)
-        if (str_eq(e->files[i], file)) {
-            add_entry(e, e->paths[i], job, 1, state);
-            break;
-        }
+        if (str_eq(e->files[i], file))
+            return add_entry(e, e->paths[i], job, 1, state);
     return 0;
 }
 

@@ -104,6 +104,27 @@ static void test_files_have_a_bound(void **state)
     assert_int_equal(state_of(room, "a"), -EFBIG);
 }
 
+/* A long path that many lines of results stand for: a small directory, and little that is read. */
+static void test_names_have_a_bound(void **state)
+{
+    const struct room *room = *state;
+    _cleanup_(strbuf_free) struct strbuf record = {0}, results = {0};
+
+    strbuf_adds(&record, RECORD "{\"file\":\"b.yaml\",\"path\":\"/");
+    for (size_t i = 0; i < 4000000; i++)
+        strbuf_adds(&record, "b");
+    strbuf_adds(&record, "\"}\n");
+    put(room, "earlier.jsonl", record.data);
+    strbuf_adds(&results, "{\"file\":\"a.yaml\",\"job\":\"a\",\"verdict\":\"passed\"}\n");
+    for (int i = 0; i < 67; i++) /* the 68th is beyond 256 MiB */
+        strbuf_adds(&results, "{\"file\":\"b.yaml\",\"job\":\"b\",\"verdict\":\"failed\"}\n");
+    put(room, "results.jsonl", results.data);
+    assert_int_equal(state_of(room, "a"), REPORTS_EARLIER_PASSED);
+    strbuf_adds(&results, "{\"file\":\"b.yaml\",\"job\":\"b\",\"verdict\":\"failed\"}\n");
+    put(room, "results.jsonl", results.data);
+    assert_int_equal(state_of(room, "a"), -EFBIG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +133,7 @@ int main(void)
                                         room_teardown),
         cmocka_unit_test_setup_teardown(test_size_has_a_bound, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_files_have_a_bound, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(test_names_have_a_bound, room_setup, room_teardown),
     };
 
     return cmocka_run_group_tests_name("reports_earlier", tests, NULL, NULL);
