@@ -201,8 +201,8 @@ int cache_derive(struct cache *cache, const struct cache_recipe *recipe,
                  struct cache_root *ret_root, struct cupel_error *err);
 /* Computes the digest of a file or directory of the host's, for a recipe's texts: without its
  * times, and without what lies at the path `without` in it (or NULL), which the command must then
- * not see. */
-int cache_digest_path(struct cache *cache, const char *path, const char *without,
+ * not see. Of `path`, `trusted` bytes are followed (file_open_trusted). */
+int cache_digest_path(struct cache *cache, const char *path, size_t trusted, const char *without,
                       char ret_hex[CACHE_KEY_LEN + 1], struct cupel_error *err);
 
 /* ---- caches of jobs: directories that one run saves for later ones ---- */

@@ -17,7 +17,7 @@
 
 /* A path whose content was digested; many jobs may have it. */
 struct digested {
-    const char *path;
+    const struct jobs_host_path *path;
     char hex[CACHE_KEY_LEN + 1];
 };
 
@@ -32,7 +32,11 @@ struct result_keys {
 
 static int digested_by_path(const void *a, const void *b)
 {
-    return strcmp(((const struct digested *)a)->path, ((const struct digested *)b)->path);
+    const struct jobs_host_path *x = ((const struct digested *)a)->path;
+    const struct jobs_host_path *y = ((const struct digested *)b)->path;
+    int r = strcmp(x->path, y->path);
+
+    return r != 0 ? r : (x->trusted > y->trusted) - (x->trusted < y->trusted);
 }
 
 static void text_of(struct result_keys *k, const char *text)
@@ -53,8 +57,10 @@ static void texts_of(struct result_keys *k, const char *what, const char *const 
         text_of(k, arena_strdup(k->arena, list[i]));
 }
 
-/* Adds what is in a file or directory, but nothing of the out directory in there. */
-static int content_of(struct result_keys *k, const char *path, struct cupel_error *err)
+/* Adds what is in a file or directory, but nothing of the out directory in there. A link that the
+ * job will not follow is not followed here. */
+static int content_of(struct result_keys *k, const struct jobs_host_path *path,
+                      struct cupel_error *err)
 {
     struct digested *d = arena_alloc(k->arena, sizeof(*d));
     void **at;
@@ -68,8 +74,8 @@ static int content_of(struct result_keys *k, const char *path, struct cupel_erro
         text_of(k, (*(struct digested **)at)->hex);
         return 0;
     }
-    hidden = stat(path, &st) == 0 ? sandbox_hidden_below(k->p->run.hidden, &st) : NULL;
-    r = cache_digest_path(k->p->cache, path, hidden, d->hex, err);
+    hidden = stat(path->path, &st) == 0 ? sandbox_hidden_below(k->p->run.hidden, &st) : NULL;
+    r = cache_digest_path(k->p->cache, path->path, path->trusted, hidden, d->hex, err);
     if (r < 0)
         return r;
     if (tsearch(d, &k->digests, digested_by_path) == NULL)
@@ -93,17 +99,29 @@ static int inputs_of(struct result_keys *k, const struct jobs_job *job, struct c
         else if (in->from == NULL)
             r = cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "an input is of no path");
         else if (!weakened("result-inputs"))
-            r = content_of(k, in->from, err);
+            r = content_of(k, &in->host, err);
     }
     return r;
 }
 
 /* Adds a file that the job file names, if it does. */
-static int file_of(struct result_keys *k, const char *what, const char *path,
+static int file_of(struct result_keys *k, const char *what, const struct jobs_host_path *path,
                    struct cupel_error *err)
 {
-    text_of(k, path != NULL ? what : "");
-    return path != NULL ? content_of(k, path, err) : 0;
+    text_of(k, path->path != NULL ? what : "");
+    return path->path != NULL ? content_of(k, path, err) : 0;
+}
+
+/* A profile was read when the file was loaded, wherever it is. */
+static int profile_of(struct result_keys *k, const struct jobs_profile *profile,
+                      struct cupel_error *err)
+{
+    struct jobs_host_path *path = arena_alloc(k->arena, sizeof(*path));
+
+    *path = (struct jobs_host_path){.path = NULL};
+    if (profile != NULL)
+        *path = (struct jobs_host_path){.path = profile->path, .trusted = strlen(profile->path)};
+    return file_of(k, "seccomp", path, err);
 }
 
 /* Adds all that one job is, but for what it starts from. */
@@ -120,12 +138,12 @@ static int job_of(struct result_keys *k, const struct instance *in, struct cupel
     texts_of(k, "env", env);
     for (size_t i = 0; r == 0 && i < job->n_steps; i++) {
         texts_of(k, "argv", (const char *const *)job->steps[i].argv);
-        r = file_of(k, "stdout", job->steps[i].expect.stdout_file.path, err);
+        r = file_of(k, "stdout", &job->steps[i].expect.stdout_file, err);
     }
     if (r == 0)
-        r = file_of(k, "stdin", job->stdin_file.path, err);
+        r = file_of(k, "stdin", &job->stdin_file, err);
     if (r == 0)
-        r = file_of(k, "seccomp", job->seccomp.file != NULL ? job->seccomp.file->path : NULL, err);
+        r = profile_of(k, job->seccomp.file, err);
     return r == 0 ? inputs_of(k, job, err) : r;
 }
 

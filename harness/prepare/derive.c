@@ -63,13 +63,14 @@ static void add_list(struct texts *t, const char *what, const char *const *list)
 
 /* Digests all of an input that the command sees: nothing of the out directory, where it lies in
  * there. */
-static int digest_input(const struct prepared *p, const char *path, char ret_digest[65],
-                        struct cupel_error *err)
+static int digest_input(const struct prepared *p, const struct jobs_host_path *path,
+                        char ret_digest[65], struct cupel_error *err)
 {
     struct stat st;
-    const char *hidden = stat(path, &st) == 0 ? sandbox_hidden_below(p->run.hidden, &st) : NULL;
+    const char *hidden =
+        stat(path->path, &st) == 0 ? sandbox_hidden_below(p->run.hidden, &st) : NULL;
 
-    return cache_digest_path(p->cache, path, hidden, ret_digest, err);
+    return cache_digest_path(p->cache, path->path, path->trusted, hidden, ret_digest, err);
 }
 
 static int add_inputs(struct texts *t, const struct prepared *p, const struct jobs_job *job,
@@ -82,7 +83,7 @@ static int add_inputs(struct texts *t, const struct prepared *p, const struct jo
         const struct jobs_input *in = &job->inputs[i];
         char digest[65];
 
-        r = digest_input(p, in->from, digest, err);
+        r = digest_input(p, &in->host, digest, err);
         derive_add(t, in->to);
         derive_add(t, arena_printf(t->arena, "%d %s", in->mode, r == 0 ? digest : ""));
         if (in->exclude.patterns != NULL)

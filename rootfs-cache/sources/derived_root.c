@@ -115,16 +115,20 @@ int cache_derive(struct cache *cache, const struct cache_recipe *recipe,
     return r;
 }
 
-int cache_digest_path(struct cache *cache, const char *path, const char *without, char ret_hex[65],
-                      struct cupel_error *err)
+int cache_digest_path(struct cache *cache, const char *path, size_t trusted, const char *without,
+                      char ret_hex[65], struct cupel_error *err)
 {
-    cleanup_close int fd = open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    cleanup_close int fd = file_open_trusted(path, trusted, O_RDONLY | O_NOCTTY | O_NONBLOCK);
     char content[CACHE_KEY_LEN + 1], mode[16];
     struct stat st;
     int r;
 
     if (fd < 0 || fstat(fd, &st) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot read '%s'", path);
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, fd < 0 ? fd : errno, "cannot read '%s'",
+                               path);
+    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) /* some have no end */
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                               "'%s' is neither a regular file nor a directory", path);
     if (S_ISDIR(st.st_mode))
         return treesum_untimed(fd, without, ret_hex, err);
     r = digest_file(cache, fd, content);

@@ -207,4 +207,16 @@ sed -i 's/cache-result: true, //; s/defaults: {/&cache-result: true, /' wrong.ya
 run_cupel validate wrong.yaml
 expect_exit 0
 
+it "a link that is not followed is not read for a key either: what it leads to may have no end"
+ln -s /dev/zero endless && ln -s / everything
+file links <<'YAML'
+  good: {run: "true"}
+  given: {stdin-file: endless, run: "true"}
+  input: {inputs: [{from: everything, to: /in}], run: "true"}
+YAML
+cupel_run links.yaml
+expect_exit 1
+expect_verdict good passed
+for job in given input; do expect_verdict "$job" invalid-submission; done
+
 all_done
