@@ -8,7 +8,4 @@
  * root and input is there by now. */
 int cached_results_find(struct prepared *p, const struct run_options *options,
                         struct cupel_error *err);
-/* Keeps of a run that is over which of its jobs have passed, at their first attempt and with
- * inputs that are still what they were when it began. What cannot be kept is a warning. */
-void cached_results_keep(struct prepared *p, struct reports_result *const *results);
 void cached_results_free(struct run *run);

@@ -6,6 +6,7 @@
 #include "harness/run/run.h"
 #include "harness/run/run_options.h"
 #include "harness/run/rundir.h"
+#include "reports/reports.h"
 
 struct prepared {
     struct run run;
@@ -23,6 +24,10 @@ struct prepared {
  * ready, compiles the filter and makes the run's cgroups. Nothing of any job has run when it fails,
  * and nothing is left. */
 int prepare_run(const struct run_options *options, struct prepared *ret, struct cupel_error *err);
+/* Keeps of a run that is over which of its jobs have passed (`cache-result`), at their first
+ * attempt and with inputs that are still what they were when it began. What cannot be kept is a
+ * warning. `results` has one for each instance of the run. */
+void cached_results_keep(struct prepared *p, struct reports_result *const *results);
 void prepared_end(struct prepared *p);
 /* Jobs that come later, over roots that the run has: checks whether this host can hold what they
  * ask for, as prepare_run does for those of the options' files. */

@@ -4,7 +4,6 @@
  * for what is run again and what a failed need means (outcomes.c). */
 #include "harness/supervisor/supervisor.h"
 
-#include "harness/prepare/cached_results.h"
 #include "harness/run/instances.h"
 #include "harness/run/views.h"
 #include "harness/supervisor/delayed.h"

@@ -121,6 +121,7 @@ CONFINED_HEADERS = ["archive.h", "archive_entry.h", "zlib.h"]
 
 # Files of that room outside of CONFINED that may read JSON, and whose JSON that is.
 JSON_READERS = {
+    "rootfs-cache/passed.c": "the store's own records",
     "rootfs-cache/saved.c": "the store's own records",
     "rootfs-cache/store/cache_root.c": "an image's configuration as the confined child has answered it and the store has kept it",
     "rootfs-cache/sources/derived_root.c": "the store's own records",
