@@ -68,7 +68,7 @@ static void unknown_pool(struct loader *l, const struct node *at)
 
     for (size_t i = 0; i < l->plan->n_pools; i++)
         names[i] = l->plan->pools[i].name;
-    near = str_nearest(at->text, names, l->plan->n_pools);
+    near = l->has_pools ? str_nearest(at->text, names, l->plan->n_pools) : NULL;
     if (near != NULL)
         problem_at(l, at, "'pools' has no '%s'; did you mean '%s'?", at->text, near);
     else
@@ -101,7 +101,7 @@ void key_set_claim(struct loader *l, const struct key *k, const struct node *val
     const struct jobs_pool *pool = find_pool(l->plan, value->key->text);
     uint64_t n;
 
-    if (pool == NULL)
+    if (pool == NULL || !l->has_pools) /* another job may have named it, as a whole */
         unknown_pool(l, value->key);
     else if (!value_integer(l, value, k->name, k->min, k->max, &n))
         return;

@@ -14,10 +14,13 @@ bool value_unexpected(struct loader *l, const struct node *n, const char *name, 
     const char *colon = n->kind == NODE_SCALAR && n->plain ? strchr(n->text, ':') : NULL;
     bool no_blank =
         str_starts(words, "a map of") && colon != NULL && colon > n->text && colon[1] != '/';
+    bool is_use_of_them = str_eq(name, "services") && n->kind == NODE_LIST;
 
     if (n->kind != NODE_BAD)
         problem_at(l, n, "'%s' must be %s, not %s%s", name, words, node_describe(n, buf),
-                   no_blank ? "; a blank is missing after the ':'" : "");
+                   no_blank         ? "; a blank is missing after the ':'"
+                   : is_use_of_them ? "; 'use-services' names those of the top-level 'services'"
+                                    : "");
     return false;
 }
 

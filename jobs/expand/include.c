@@ -237,6 +237,10 @@ static void include_one(struct including *x, const struct node *item)
         problem_at(l, item, "'include': nothing is replaced in the name of a file");
         return;
     }
+    if (item->kind == NODE_MAP && node_child(item, "local") != NULL) {
+        problem_at(l, item, "'include' must be paths on the host, without 'local'");
+        return;
+    }
     if (!value_is_text(l, item, "include", "paths on the host"))
         return;
     if (item->n == 0) {

@@ -101,6 +101,8 @@ static void test_mistakes(void **state)
          "4:18: 'pools' has no 'licences'; did you mean 'licence'?\n"},
         {"cupel: 1\njobs:\n  x: {exclusive: {q: 1}, run: x}\n",
          "3:19: 'pools' has no 'q'; write 'pools: {q: 1}' at the top level\n"},
+        {"cupel: 1\njobs:\n  x: {exclusive: q, run: x}\n  y: {exclusive: {q: 2}, run: x}\n",
+         "4:19: 'pools' has no 'q'; write 'pools: {q: 1}' at the top level\n"},
         {"cupel: 1\njobs:\n  x: {exclusive: [q, q], run: x}\n",
          "3:22: 'exclusive' names 'q' twice\n"},
         {"cupel: 1\npools: {q: 0}\njobs:\n  x: {exclusive: {q: 1}, slots: 1025, run: x}\n",
