@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# cupel convert: what docs/ci.md shows is run as it stands there, and what is written of a pipeline does what that says. What
-# becomes of each word: tests/unit/test_jobs_convert.c.
+# cupel convert: what docs/ci.md shows of a pipeline is run as it stands there, and what is written of a pipeline does what that
+# says. What becomes of each word: tests/unit/test_jobs_convert.c.
 # time-limit: 120
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -9,9 +9,9 @@
 (grouped mkdir project bin)
 cd project || exit 1
 
-it "docs/ci.md: its pipeline, and its commands in their order"
+it "docs/ci.md: its pipeline, and the commands that follow, in their order"
 awk '/^```gitlab$/ {inside = 1; next} /^```$/ {inside = 0} inside' "$top/docs/ci.md" >.gitlab-ci.yml
-sed -n 's/^\$ //p' "$top/docs/ci.md" >"$T/commands"
+sed -n '/^## From a pipeline$/,$s/^\$ //p' "$top/docs/ci.md" >"$T/commands"
 expect [ "$(wc -l <"$T/commands")" -ge 5 ]
 printf '#!/bin/sh\nexec "%s" "$@"\n' "$CUPEL" >"$T/bin/cupel"
 chmod +x "$T/bin/cupel"
