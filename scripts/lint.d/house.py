@@ -144,7 +144,7 @@ LINE_LENGTH = 100
 SENTENCE_WORDS = 30
 
 # Files that the docs name and that are not of this tree: the kernel's, or an example's.
-FOREIGN_FILES = ["fs/ext4/ialloc.c", "kernel/ucount.c", "tests/fuzz/fuzz_TARGET.c"]
+FOREIGN_FILES = ["fs/ext4/ialloc.c", "kernel/ucount.c", "tests/fuzz/fuzz_TARGET.c", "primes.sh", "sum.sh"]
 
 # How a comment over a function must not begin: the reader would have to look elsewhere for what it is about.
 RIDDLES = [
