@@ -268,7 +268,7 @@ class Outcome:
 
     def nothing_is_missing(self):
         """Whether no file, but for those that never do, was left out of what came: what did not come was removed then."""
-        ends = ("is a symbolic link; not followed, not copied", "is no regular file; not copied")
+        ends = ("; not followed, not copied", "is no regular file; not copied")  # links that lead away, and what is no file
         return not any(note.endswith("not copied") and not note.endswith(ends) for note in self.result.get("notes", []))
 
     def not_executed(self):
@@ -393,7 +393,7 @@ def bring_back(source, shown, all_came):
 
     What the copy has as it was shown is left alone here, and so is what is not as it was shown any more: others have
     changed it. What is not in `source` was removed if all came. Both are walked by descriptor and no link is followed,
-    whoever put it there. Links, FIFOs, sockets and devices stay, since they are never among what comes back.
+    whoever put it there. Links, FIFOs, sockets and devices of ours stay, and of the command's count as not there.
     Returns sentences on what others and the command have both changed.
     """
     to = os.open(shown.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -419,6 +419,12 @@ def look(name, dir_fd):
         return None
 
 
+def comes_back(name, dir_fd):
+    """A link stays a link among artifacts; where the command would have it lead here is not for it to say."""
+    mode = look(name, dir_fd).st_mode
+    return stat.S_ISDIR(mode) or stat.S_ISREG(mode)
+
+
 def open_directory(name, dir_fd):
     return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
 
@@ -438,7 +444,7 @@ class Merge:
                              % (self.shown.path, path))
 
     def directory(self, source, target, entries, above):
-        here = set(os.listdir(source)) if source >= 0 else set()
+        here = {n for n in os.listdir(source) if comes_back(n, source)} if source >= 0 else set()
         for name, entry in entries.items() if self.all_came else ():
             if name not in here:
                 self.remove(name, target, entry, above + name)
@@ -449,7 +455,7 @@ class Merge:
                 continue
             if stat.S_ISDIR(new.st_mode):
                 self.go_down(name, source, target, entry, path)
-            elif stat.S_ISREG(new.st_mode):
+            else:
                 self.file(name, source, target, new, entry, path)
 
     def go_down(self, name, source, target, entry, path):

@@ -12,7 +12,7 @@ jobs:
     run: [/bin/true]
     inputs: [{from: input, to: /work/input}]
     stdin: "text"
-    artifacts: [/work/x]
+    artifacts: {paths: [/work/x], if-missing: note}
     limits: {memory: 64M, pids: 16, wall: 10s, disk: 16M}
 YAML
 mkdir input

@@ -395,7 +395,7 @@ static void test_mistakes_in_files(void **state)
     put(fd, "alias.yaml", "x-a: &a {wall: soon}\ntemplates:\n  t: {run: x, limits: *a}\n");
     expect_problems(
         dir, "cupel: 1\ninclude: alias.yaml\njobs: {a: {extends: t}}\n",
-        "ci/alias.yaml:1:16: 'wall' must be a duration such as 250ms, 90s or 1h30m, not "
+        "ci/alias.yaml:1:16: 'wall' must be a duration such as 250ms, 90s or 1h30m, or none, not "
         "'soon' (by way of *a on line 3)\n");
     put(fd, "dollar.yaml", "templates:\n  t: {run: 'x ${{ A }}'}\n");
     expect_problems(dir, "cupel: 1\ninclude: dollar.yaml\njobs: {a: {extends: t}}\n",

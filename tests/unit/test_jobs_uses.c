@@ -110,7 +110,8 @@ static void test_mistakes(void **state)
         {"cupel: 1\nservices: {db: {run: '${{ V }}'}}\njobs: {a: {run: x, use-services: db}}\n",
          "2:23: '${{ V }}' stands for nothing in job 'a'; a literal '${{' is written '$${{'\n"},
         {"cupel: 1\nservices: [db]\njobs: {a: {run: x}}\n",
-         "2:11: 'services' must be a map of names to services, not a list\n"},
+         "2:11: 'services' must be a map of names to services, not a list; "
+         "'use-services' names those of the top-level 'services'\n"},
         /* what nobody has is checked as far as it says what it is */
         {"cupel: 1\nservices: {db: {rnu: x}, q_: {run: '${{ V }}'}, r: s}\njobs: {a: {run: x}}\n",
          "2:17: unknown key 'rnu', did you mean 'run'?\n"
