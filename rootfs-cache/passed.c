@@ -207,9 +207,9 @@ int results_collect(struct cache *cache, const struct cache_gc *want, uint64_t *
                     size_t *ret_removed)
 {
     struct cupel_error ignored;
-    struct cache_result *results;
+    struct cache_result *results = NULL;
     time_t now = time(NULL);
-    size_t n;
+    size_t n = 0;
     int r = record_each(cache, STORE_RESULTS, result_remove_broken, NULL);
 
     if (r == 0)
