@@ -460,9 +460,9 @@ static int remove_saved(struct cache *cache, const struct cache_saved_entry *e,
 int cache_saved_remove(struct cache *cache, const char *what, size_t *ret_n,
                        struct cupel_error *err)
 {
-    struct cache_saved_entry *entries;
+    struct cache_saved_entry *entries = NULL;
     bool is_prefix = strlen(what) >= PREFIX_MIN && strspn(what, "0123456789abcdef") == strlen(what);
-    size_t n, found = 0;
+    size_t n = 0, found = 0;
     int r = cache_saved_list(cache, &entries, &n, err);
 
     if (r < 0)
