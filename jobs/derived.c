@@ -35,6 +35,7 @@ void derived_finish(struct loader *l, struct root_draft *r, const struct node *m
     d->job.line = r->root.line;
     d->job.workdir = "/";
     draft_finish(l, d, &none);
+    inputs_refuse_jobs(l, d, "a root that is made by a command");
     if (d->job.has_steps)
         problem_at(l, d->run, "'run' of a root must be text or an argv list, not a list of steps");
     r->root.build = arena_alloc(l->plan->arena, sizeof(d->job));

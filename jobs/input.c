@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* input: which host paths a job sees, and where. Not responsible for mounting them. */
+/* input: which host paths a job sees, and where, and which files of other jobs. Not responsible for
+ * mounting them, nor for which job is meant (needs.c). */
 #include "jobs/load.h"
 
 bool path_lies_in(const char *path, const char *dir)
@@ -29,17 +30,25 @@ static const char *default_place(struct loader *l, const struct draft *d, const 
 
 struct input_draft {
     struct jobs_input input; /* first: the table's offsets count from here */
-    const struct node *from;
+    const struct node *from, *job;
     bool says_untrusted, untrusted;
 };
 
 void key_set_input_from(struct loader *l, const struct key *k, const struct node *value,
                         void *object)
 {
-    struct input_draft *in = object;
+    (void)l;
+    (void)k;
+    ((struct input_draft *)object)->from = value; /* of what, `job` says */
+}
 
-    if (value_named_path(l, value, k->name, &in->input.host))
-        in->from = value;
+void key_set_input_job(struct loader *l, const struct key *k, const struct node *value,
+                       void *object)
+{
+    if (l->host == NULL)
+        problem_at(l, value->key, "'%s' is for job files", k->name);
+    else if (value_is_text(l, value, k->name, "a job's name"))
+        ((struct input_draft *)object)->job = value;
 }
 
 void key_set_untrusted(struct loader *l, const struct key *k, const struct node *value,
@@ -77,21 +86,94 @@ static void check_exclude(struct loader *l, const struct node *n, const struct j
         }
 }
 
-static void input_read(struct loader *l, const struct draft *d, const struct node *n,
+static void check_place(struct loader *l, const struct node *n, const struct jobs_input *input)
+{
+    if (input_belongs_to_sandbox(input->to))
+        problem_at(l, n, "an input cannot be placed at %s, which belongs to the sandbox",
+                   input->to);
+}
+
+/* Reads an input that is another job's files. Which job that is, is found out once all are known.
+ */
+static void taken_read(struct loader *l, const struct node *n, struct input_draft *in,
+                       struct jobs_input *ret)
+{
+    static const char *const not_with[] = {"exclude", "untrusted"};
+    const struct node *at;
+
+    for (size_t i = 0; i < ARRAY_SIZE(not_with); i++)
+        if ((at = node_child(n, not_with[i])) != NULL)
+            problem_at(l, at->key, "'%s' is not for an input that is another job's files",
+                       not_with[i]);
+    if (in->input.mode == JOBS_INPUT_COPY)
+        problem_at(l, node_child(n, "mode"),
+                   "another job's files are not copied: 'mode' must be cow or ro");
+    l->workdir = NULL; /* what a relative path means there is not known here */
+    if (in->from == NULL || !value_job_path(l, in->from, "from", &in->input.from))
+        return;
+    if (input_belongs_to_sandbox(in->input.from)) {
+        problem_at(l, in->from,
+                   str_eq(in->input.from, "/")
+                       ? "'%s' is all of the job's files: `from` of a job starts from them"
+                       : "'%s' belongs to that job's sandbox, which is gone when it has ended",
+                   in->input.from);
+        return;
+    }
+    if (in->input.to == NULL)
+        in->input.to = in->input.from;
+    check_place(l, n, &in->input);
+    in->input.job = JOBS_NO_INPUT;
+    *ret = in->input;
+}
+
+void inputs_refuse_jobs(struct loader *l, const struct draft *d, const char *who)
+{
+    for (const struct node *item = d->takes_files ? items_first(d->inputs) : NULL; item != NULL;
+         item = items_next(d->inputs, item)) {
+        const struct node *job = item->kind == NODE_MAP ? node_child(item, "job") : NULL;
+
+        if (job != NULL)
+            problem_at(l, job->key, "%s has no inputs that are another job's files", who);
+    }
+}
+
+size_t input_of_item(struct arena *arena, const struct jobs_job *job, const struct node *item)
+{
+    const struct node *at =
+        item->kind == NODE_MAP && node_child(item, "job") != NULL ? node_child(item, "to") : NULL;
+    char *path;
+
+    if (item->kind != NODE_MAP || node_child(item, "job") == NULL)
+        return JOBS_NO_INPUT;
+    if (at == NULL)
+        at = node_child(item, "from");
+    if (at == NULL || at->kind != NODE_SCALAR)
+        return JOBS_NO_INPUT;
+    path = arena_strdup(arena, at->text);
+    for (size_t i = 0; path_normalise(path) && i < job->n_inputs; i++)
+        if (job->inputs[i].job > 0 && str_eq(job->inputs[i].to, path))
+            return i;
+    return JOBS_NO_INPUT;
+}
+
+static void input_read(struct loader *l, struct draft *d, const struct node *n,
                        struct jobs_input *input)
 {
     struct input_draft in = {
         .input = {.mode = JOBS_INPUT_COW, .line = source_line_of(&l->source, n->place)}};
     const char *name = n->kind == NODE_MAP ? "from" : "inputs";
 
-    if (n->kind == NODE_MAP) {
+    if (n->kind == NODE_MAP)
         (void)keys_apply(l, &keys_input, n, &in);
-    } else if (value_is_text(l, n, "inputs", "paths, or maps of from, to and mode") &&
-               value_named_path(l, n, "inputs", &in.input.host)) {
+    else if (value_is_text(l, n, "inputs", "paths, or maps of from, to and mode"))
         in.from = n;
+    if (in.job != NULL) {
+        d->takes_files = true;
+        taken_read(l, n, &in, input);
+        return;
     }
     check_exclude(l, n, &in.input);
-    if (in.from == NULL)
+    if (in.from == NULL || !value_named_path(l, in.from, name, &in.input.host))
         return;
     settle_trust(&in);
     if (!value_host_path_exists(l, in.from, name, true, &in.input.host))
@@ -104,9 +186,8 @@ static void input_read(struct loader *l, const struct draft *d, const struct nod
             l, in.from,
             "'%s' leads out of the job file's directory, so it needs a place: {from: %s, to: ...}",
             in.from->text, in.from->text);
-    else if (input_belongs_to_sandbox(in.input.to))
-        problem_at(l, n, "an input cannot be placed at %s, which belongs to the sandbox",
-                   in.input.to);
+    else
+        check_place(l, n, &in.input);
     *input = in.input;
 }
 
@@ -138,6 +219,7 @@ void inputs_read(struct loader *l, struct draft *d)
         return;
     }
     l->inputs.first = NULL;
+    d->takes_files = false;
 
     if (items_count(value) > LOAD_ITEMS_MAX) {
         problem_at(l, value, "'inputs' has more than %d entries", LOAD_ITEMS_MAX);
@@ -158,6 +240,8 @@ void inputs_read(struct loader *l, struct draft *d)
     }
     d->job.inputs = inputs;
     d->job.n_inputs = n;
-    if (value->kind == NODE_LIST && l->source.n_problems + l->source.n_dropped == before)
+    /* whose files they are is another job for each instance */
+    if (value->kind == NODE_LIST && !d->takes_files &&
+        l->source.n_problems + l->source.n_dropped == before)
         l->inputs = (struct inputs_read){value->first, d->job.workdir, inputs, n};
 }

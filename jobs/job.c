@@ -179,7 +179,7 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
     /* What defaults brought in was already read, unless it is relative to a directory that this job
      * changes. */
     if (d->inputs != defaults->inputs || d->mounts != defaults->mounts ||
-        d->job.workdir != defaults->job.workdir)
+        d->job.workdir != defaults->job.workdir || d->takes_files)
         draft_read_inputs(l, d);
     if (d->cache != NULL)
         caches_read(l, d);

@@ -47,6 +47,8 @@ static const char *why_unknowable(const struct jobs_plan *plan, const struct job
         return "what it does with a secret depends on its value, which is kept nowhere";
     if (is_over_host(plan, job))
         return "the host's own root changes without notice; name another 'rootfs'";
+    if (jobs_takes_files(job))
+        return "an input is another job's files";
     if (has_untrusted(job))
         return "an input is untrusted, and may change while it is read";
     return NULL;

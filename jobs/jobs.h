@@ -254,9 +254,11 @@ struct jobs_globs {
 };
 
 struct jobs_input {
-    struct jobs_host_path host; /* exists when loaded, unless it is untrusted */
+    /* exists when loaded, unless it is untrusted; of a job's files, whether that one is to be
+     * trusted, and no path */
+    struct jobs_host_path host;
     enum jobs_owner owner;
-    const char *from; /* host.path */
+    const char *from; /* host.path, or a path in the job whose files they are */
     const char *to;   /* absolute path in the job */
     enum jobs_input_mode mode;
     struct jobs_globs exclude; /* relative to the directory: what of it the job does not see */
@@ -265,6 +267,9 @@ struct jobs_input {
      * 1]
      */
     size_t cache, cache_path;
+    /* 1 and more: no path of the host's, but what job number job - 1 of the plan leaves at `from`
+     */
+    size_t job;
     int line;
 };
 
@@ -379,7 +384,7 @@ enum jobs_need {
     JOBS_NEED_SUCCESS, /* that one has passed, or was allowed to fail */
     JOBS_NEED_FAILURE, /* it did not pass, or was skipped because another did not */
     JOBS_NEED_ALWAYS,  /* it has ended, or will not run */
-    JOBS_NEED_FILES,   /* `from`: it has passed */
+    JOBS_NEED_FILES,   /* `from`, or an input of that job's files: it has passed */
 };
 
 /* How a job may end badly: bits of jobs_ends.verdicts. */
@@ -547,6 +552,15 @@ struct jobs_job {
     unsigned max_parallel; /* how many instances of it run at once; 0: any number */
     bool fail_fast;        /* no further instance of it starts once one has not passed */
 };
+
+/* Whether an input of the job's is another job's files. */
+static inline bool jobs_takes_files(const struct jobs_job *job)
+{
+    for (size_t i = 0; i < job->n_inputs; i++)
+        if (job->inputs[i].job > 0)
+            return true;
+    return false;
+}
 
 /* Whether something of what the job left is read once it has ended. */
 static inline bool jobs_leaves_files(const struct jobs_job *job)
@@ -787,6 +801,22 @@ void jobs_find_skipped(struct jobs_plan *const *plans, size_t n_plans,
  * glob that matches nothing in any plan is an error (CUPEL_ERROR_INPUT) naming the nearest name. */
 int jobs_select(struct jobs_plan *const *plans, size_t n_plans, const struct jobs_choice *choice,
                 bool *const *ret_selected, struct cupel_error *err);
+
+/* Where a path of a job's lies: in one of its inputs, or beside all of them. */
+#define JOBS_NO_INPUT SIZE_MAX
+struct jobs_taken {
+    size_t input; /* index into that job's, or JOBS_NO_INPUT */
+    /* how many of the jobs from this one on down (`from`) have written over what lies there */
+    unsigned snapshots;
+    const char *rest; /* of the path, below the input's place or the root; "": that itself */
+};
+void jobs_taken_find(const struct jobs_job *job, const char *path, struct jobs_taken *ret);
+
+/* Lists the jobs of whose snapshots the sandbox of this one is made, each once: what it starts
+ * from, the nearest first, then those of whose files its inputs are. Returns how many there are:
+ * more than JOBS_READS_MAX only while the file is being loaded, which refuses that. */
+#define JOBS_READS_MAX 64
+size_t jobs_reads(const struct jobs_plan *plan, size_t job, size_t ret[static JOBS_READS_MAX]);
 
 /* An order in which all jobs can run one after the other: that of the file, except that what a job
  * needs comes before it. `ret_order` has room for plan->n_jobs indices. */

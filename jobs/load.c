@@ -94,6 +94,8 @@ static void read_jobs(struct loader *l, const struct draft *defaults, const stru
             .needs = d.needs,
             .from = d.from,
             .bridge = d.bridge,
+            .inputs = d.inputs,
+            .takes_files = d.takes_files,
             .has_hostname = d.has_hostname,
             .own_needs = d.own_needs,
             .own_from = d.own_from,
@@ -105,6 +107,7 @@ static void read_jobs(struct loader *l, const struct draft *defaults, const stru
     }
     needs_resolve(l);
     from_resolve(l);
+    taken_resolve(l);
     bridges_resolve(l);
     results_resolve(l);
 }

@@ -94,15 +94,16 @@ struct draft {
     const struct node *bridge; /* its name */
     bool has_hostname;
     bool own_needs, own_from, own_inputs, own_cache; /* not taken over from `defaults` */
+    bool takes_files;                                /* an input is another job's files */
     const struct node *of_matrix;                    /* its own key that goes with `matrix` only */
     struct jobs_expect expect;
 };
 
 /* What of a job's draft is asked for once all jobs are read. */
 struct job_refs {
-    const struct node *name, *needs, *from, *bridge;
+    const struct node *name, *needs, *from, *bridge, *inputs;
     const struct node *cache_result; /* its own, not that of `defaults` */
-    bool has_hostname, own_needs, own_from, own_inputs, own_cache;
+    bool has_hostname, own_needs, own_from, own_inputs, own_cache, takes_files;
     bool lost; /* what the job says is not all known, so that it may have had instances */
 };
 
@@ -341,7 +342,7 @@ key_set_fn key_set_tty;
 /* of the file and of a job: job_pools.c */
 key_set_fn key_set_pool, key_set_claim, key_set_exclusive, key_set_slots;
 /* of an input: input.c */
-key_set_fn key_set_input_from, key_set_untrusted;
+key_set_fn key_set_input_from, key_set_input_job, key_set_untrusted;
 /* of `namespaces`: job.c */
 key_set_fn key_set_namespaces, key_set_time_offset;
 /* of a mount: job_mounts.c */
@@ -382,6 +383,13 @@ void services_check(struct loader *l, const struct node *services);
  */
 void draft_finish(struct loader *l, struct draft *d, const struct draft *defaults);
 void inputs_read(struct loader *l, struct draft *d);
+/* Refuses inputs that are another job's files, where `who` can have none. */
+void inputs_refuse_jobs(struct loader *l, const struct draft *d, const char *who);
+/* Returns which input of the job this item of `inputs` is, of those that are another job's files;
+ * JOBS_NO_INPUT: none. */
+size_t input_of_item(struct arena *arena, const struct jobs_job *job, const struct node *item);
+/* What jobs take of one another: where it is, and whether it is to be trusted. taken.c */
+void taken_resolve(struct loader *l);
 /* Whether a path is the sandbox's to fill: the kernel's own file systems and the devices are. */
 bool input_belongs_to_sandbox(const char *path);
 /* Reads `cache`, whose paths become further inputs. Called when the others are known. job_caches.c

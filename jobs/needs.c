@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* needs: which job waits for which, by `needs` or by `from`; refuses cycles. Not responsible for
- * running anything in that order. */
+/* needs: which job waits for which, by `needs`, by `from` or for its inputs; refuses cycles. Not
+ * responsible for running anything in that order. */
 #include "jobs/load.h"
 
 #include "jobs/expand/pairing.h"
@@ -143,20 +143,22 @@ static void resolve_job(struct loader *l, size_t self, struct need_list *list)
 {
     const struct job_refs *d = &l->refs[self];
     struct jobs_job *job = &l->plan->jobs[self];
+    /* which need_files adds */
+    size_t files = (d->from != NULL) + (d->takes_files ? items_count(d->inputs) : 0);
+    bool any = d->needs != NULL && budget_charge(l, d->needs, items_count(d->needs));
 
     list->n = 0;
-    if (d->needs == NULL || !budget_charge(l, d->needs, items_count(d->needs)))
-        return;
-    for (const struct node *item = items_first(d->needs); item != NULL;
+    for (const struct node *item = any ? items_first(d->needs) : NULL; item != NULL;
          item = items_next(d->needs, item)) {
         struct need_nodes given;
 
         if (read_need(l, item, &given))
             resolve_need(l, self, &given, list);
     }
-    /* and `from` */
-    job->needs = arena_alloc(l->plan->arena, (list->n + 1) * sizeof(*job->needs));
-    job->needs_when = arena_alloc(l->plan->arena, (list->n + 1) * sizeof(*job->needs_when));
+    if (list->n + files == 0)
+        return;
+    job->needs = arena_alloc(l->plan->arena, (list->n + files) * sizeof(*job->needs));
+    job->needs_when = arena_alloc(l->plan->arena, (list->n + files) * sizeof(*job->needs_when));
     if (list->n > 0) {
         memcpy(job->needs, list->items, list->n * sizeof(*job->needs));
         memcpy(job->needs_when, list->when, list->n * sizeof(*job->needs_when));
@@ -166,9 +168,18 @@ static void resolve_job(struct loader *l, size_t self, struct need_list *list)
 
 #define INSTANCES_SHOWN 5
 
-static void say_not_one(struct loader *l, const struct node *from, size_t self,
+/* Where a job names another whose files it wants. */
+struct files_of {
+    const struct node *name;
+    const char *key;  /* that names it */
+    const char *does; /* what the job does: "starts from" */
+    bool own;         /* it is not `defaults` that say so */
+};
+
+static void say_not_one(struct loader *l, const struct files_of *of, size_t self,
                         const struct pairing_matches *found)
 {
+    const struct node *from = of->name;
     cleanup_strbuf struct strbuf names = {0};
     const struct jobs_job *jobs = l->plan->jobs;
 
@@ -178,67 +189,98 @@ static void say_not_one(struct loader *l, const struct node *from, size_t self,
         problem_at(l, from, "no instance of '%s' has the values of '%s'", from->text,
                    jobs[self].name);
     else
-        problem_at(l, from, "'%s' starts from one job, and '%s' is %zu of them%s%s",
-                   jobs[self].name, from->text, found->n, names.data,
+        problem_at(l, from, "'%s' %s one job, and '%s' is %zu of them%s%s", jobs[self].name,
+                   of->does, from->text, found->n, names.data,
                    found->n > INSTANCES_SHOWN ? ", ..." : "");
 }
 
-/* Finds which job `from` names: of a job with a matrix the one instance that goes with this one. */
-static bool find_from(struct loader *l, size_t self, struct need_list *list, size_t *ret_from)
+/* Finds which job is named: of a job with a matrix the one instance that goes with this one. False:
+ * that is wrong, or is the job itself where `defaults` say it. */
+static bool find_files_of(struct loader *l, size_t self, struct need_list *list,
+                          const struct files_of *of, size_t *ret)
 {
-    const struct job_refs *d = &l->refs[self];
     struct pairing_matches found;
     size_t group;
 
-    if (name_index_find(&l->jobs, d->from->text, ret_from))
-        return true;
-    if (!name_index_find(&l->groups, d->from->text, &group)) {
-        unknown_job(l, d->from, "from");
+    if (name_index_find(&l->jobs, of->name->text, ret)) {
+        if (*ret == self && of->own)
+            problem_at(l, of->name, "job '%s' %s itself", of->name->text, of->does);
+        return *ret != self;
+    }
+    if (!name_index_find(&l->groups, of->name->text, &group)) {
+        unknown_job(l, of->name, of->key);
         return false;
     }
     if (l->plan->jobs[self].group == group) {
-        if (d->own_from)
-            problem_at(l, d->from, "job '%s' starts from itself; name one of its instances",
-                       d->from->text);
+        if (of->own)
+            problem_at(l, of->name, "job '%s' %s itself; name one of its instances", of->name->text,
+                       of->does);
         return false;
     }
-    if (!pairings_find(l, list->pairings, d->from, self, group, &found))
+    if (!pairings_find(l, list->pairings, of->name, self, group, &found))
         return false;
     if (found.n == 1)
-        *ret_from = found.jobs[0];
+        *ret = found.jobs[0];
     else
-        say_not_one(l, d->from, self, &found);
+        say_not_one(l, of, self, &found);
     return found.n == 1;
+}
+
+/* Adds a job whose files are wanted, for which resolve_job has left room. */
+static void need_files(struct loader *l, size_t self, struct need_list *list, size_t need)
+{
+    struct jobs_job *job = &l->plan->jobs[self];
+
+    if (list->last[need] == self + 1) { /* needed already */
+        for (size_t i = 0; i < job->n_needs; i++)
+            if (job->needs[i] == need)
+                job->needs_when[i] = JOBS_NEED_FILES;
+        return;
+    }
+    list->last[need] = self + 1;
+    job->needs_when[job->n_needs] = JOBS_NEED_FILES;
+    job->needs[job->n_needs++] = need;
+}
+
+/* Finds whose files the inputs are. A job that `defaults` give files of itself has none of them. */
+static void resolve_inputs(struct loader *l, size_t self, struct need_list *list)
+{
+    const struct job_refs *d = &l->refs[self];
+    struct jobs_job *job = &l->plan->jobs[self];
+    size_t n = 0, need, at;
+
+    for (const struct node *item = d->takes_files ? items_first(d->inputs) : NULL; item != NULL;
+         item = items_next(d->inputs, item)) {
+        struct files_of of = {.key = "job", .does = "takes files of", .own = d->own_inputs};
+
+        at = input_of_item(l->tree, job, item);
+        if (at == JOBS_NO_INPUT)
+            continue;
+        of.name = node_child(item, "job");
+        if (!budget_charge(l, of.name, 1) || !find_files_of(l, self, list, &of, &need))
+            continue;
+        job->inputs[at].job = need + 1;
+        need_files(l, self, list, need);
+    }
+    for (size_t i = 0; d->takes_files && i < job->n_inputs; i++)
+        if (job->inputs[i].job != JOBS_NO_INPUT)
+            job->inputs[n++] = job->inputs[i];
+    job->n_inputs = d->takes_files ? n : job->n_inputs;
 }
 
 /* A job that `defaults` makes every job start from starts from its own root. */
 static void resolve_from(struct loader *l, size_t self, struct need_list *list)
 {
     const struct job_refs *d = &l->refs[self];
-    struct jobs_job *job = &l->plan->jobs[self];
+    struct files_of of = {
+        .name = d->from, .key = "from", .does = "starts from", .own = d->own_from};
     size_t from;
 
     if (d->from == NULL || !value_is_text(l, d->from, "from", "a job's name") ||
-        !find_from(l, self, list, &from))
+        !find_files_of(l, self, list, &of, &from))
         return;
-    if (from == self) {
-        if (d->own_from)
-            problem_at(l, d->from, "job '%s' starts from itself", d->from->text);
-        return;
-    }
-    job->from = from;
-    if (list->last[from] == self + 1) { /* needed already */
-        for (size_t i = 0; i < job->n_needs; i++)
-            if (job->needs[i] == from)
-                job->needs_when[i] = JOBS_NEED_FILES;
-        return;
-    }
-    if (job->needs == NULL) {
-        job->needs = arena_alloc(l->plan->arena, sizeof(*job->needs));
-        job->needs_when = arena_alloc(l->plan->arena, sizeof(*job->needs_when));
-    }
-    job->needs_when[job->n_needs] = JOBS_NEED_FILES;
-    job->needs[job->n_needs++] = from;
+    l->plan->jobs[self].from = from;
+    need_files(l, self, list, from);
 }
 
 /* ---- cycles ---- */
@@ -271,7 +313,17 @@ static const struct node *needs_place_of(const struct loader *l, const struct jo
             (str_eq(name->text, need->name) || str_eq(name->text, group)))
             return name;
     }
-    return d->from;
+    if (d->from != NULL && (str_eq(d->from->text, need->name) || str_eq(d->from->text, group)))
+        return d->from;
+    for (const struct node *i = d->takes_files ? items_first(d->inputs) : NULL; i != NULL;
+         i = items_next(d->inputs, i)) {
+        const struct node *name = i->kind == NODE_MAP ? node_child(i, "job") : NULL;
+
+        if (name != NULL && name->kind == NODE_SCALAR &&
+            (str_eq(name->text, need->name) || str_eq(name->text, group)))
+            return name;
+    }
+    return d->name;
 }
 
 static void report_cycle(struct loader *l, const struct needs_walk *w, size_t start)
@@ -349,6 +401,7 @@ void needs_resolve(struct loader *l)
     name_index_build(&l->groups, l->plan->n_groups, group_name, l->plan->groups);
     for (size_t i = 0; i < l->plan->n_jobs; i++) {
         resolve_job(l, i, &list);
+        resolve_inputs(l, i, &list);
         resolve_from(l, i, &list);
     }
     free(list.items);

@@ -204,6 +204,7 @@ static void service_finish(struct loader *l, struct service_draft *s, const stru
     d->job.network = of->job.network;
     d->job.timeout_grace = of->job.timeout_grace;
     draft_finish(l, d, &none);
+    inputs_refuse_jobs(l, d, "a service");
     if (d->job.has_steps)
         problem_at(l, d->run,
                    "'run' of a service must be text or an argv list, not a list of steps");

@@ -61,8 +61,21 @@ void attempt_terminate(struct attempt *a)
     a->kill_at = clock_monotonic_ns() + a->job->timeout_grace;
 }
 
+/* What a job has taken of another is not as it wants it: none of ours, nor of who filled an input.
+ */
+static bool is_plain_failure(const struct cupel_error *err)
+{
+    return err->kind == CUPEL_ERROR_INPUT && err->errnum == EUCLEAN;
+}
+
 void attempt_fail(struct attempt *a, const struct cupel_error *err)
 {
+    if (is_plain_failure(err) && a->facts->cause == CAUSE_NONE && !a->has_sandbox) {
+        (void)snprintf(a->facts->not_set_up, sizeof(a->facts->not_set_up), "cannot start: %.*s",
+                       (int)sizeof(a->facts->not_set_up) - 16, err->message);
+        a->facts->steps[0].not_set_up = true;
+        return;
+    }
     if (a->facts->cause == CAUSE_NONE)
         a->facts->harness = *err;
     /* an input, or the output expected, is what others have put there */

@@ -76,7 +76,8 @@ int disks_of(const struct instance *instance, int store_dirfd, struct cgroup_lim
     if (r == 0 && instance->plan->roots[job->root].kind == JOBS_ROOT_HOST)
         r = add_root(limits, err);
     for (size_t i = 0; r == 0 && i < job->n_inputs; i++)
-        if (job->inputs[i].cache == 0) /* which is the store's disk, and that is there */
+        /* of a cache, and of other jobs, it is the store's disk, and that is there */
+        if (job->inputs[i].cache == 0 && job->inputs[i].job == 0)
             r = add_input(limits, &job->inputs[i], err);
     return r;
 }

@@ -215,7 +215,7 @@ static bool has_to_be_copied(const struct instance *in, const struct jobs_input 
     struct sandbox_ids ids = identity_ids(in);
     struct stat st;
 
-    return input->cache == 0 && ids.known && (ids.uid != 0 || ids.gid != 0) &&
+    return input->cache == 0 && input->job == 0 && ids.known && (ids.uid != 0 || ids.gid != 0) &&
            input->mode == JOBS_INPUT_COW && input->owner == JOBS_OWNER_USER &&
            stat(input->from, &st) == 0 && S_ISDIR(st.st_mode);
 }

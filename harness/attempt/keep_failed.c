@@ -164,6 +164,15 @@ static int keep_failed_make_entry(struct attempt_context *ctx, const struct inst
     return r;
 }
 
+/* A session could open such a job only over all that it was made of. */
+static bool is_made_of_others(const struct run *run, const struct instance *in)
+{
+    for (; in != NULL; in = in->from != INSTANCE_NONE ? &run->instances[in->from] : NULL)
+        if (jobs_takes_files(in->job))
+            return true;
+    return false;
+}
+
 void keep_failed_store(struct attempt_context *ctx, const struct instance *instance,
                        const struct sandbox_job *sandbox, const struct caches *caches,
                        struct attempt_result *result)
@@ -173,6 +182,10 @@ void keep_failed_store(struct attempt_context *ctx, const struct instance *insta
 
     if (!is_wanted(ctx->run, result->job.verdict) || result->facts.started_ns == 0)
         return;
+    if (is_made_of_others(ctx->run, instance)) {
+        strings_add(&result->notes, xstrdup("not kept: an input is another job's files"));
+        return;
+    }
     number = claim_number(ctx->run);
     if (number == -ENOSPC) {
         strings_add(&result->notes,

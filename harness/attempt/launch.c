@@ -6,6 +6,7 @@
 #include "harness/attempt/environment.h"
 #include "harness/attempt/identity.h"
 #include "harness/attempt/limits_in_force.h"
+#include "harness/run/instances.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -98,6 +99,31 @@ static size_t secret_files(const struct run *run, const struct instance *instanc
     return n;
 }
 
+/* Finds those of whose files the job's inputs are made. */
+static size_t others_of(const struct run *run, const struct instance *instance,
+                        struct sandbox_other ret[static JOBS_READS_MAX])
+{
+    size_t reads[JOBS_READS_MAX], n = 0;
+
+    if (instance->service == NULL && jobs_takes_files(instance->job))
+        n = instances_read(run->instances, run->n_instances, instances_number(run, instance),
+                           reads);
+    for (size_t i = 0; i < n; i++) {
+        const struct instance *other = &run->instances[reads[i]];
+        const struct cache_root *root = &run->roots[other->root];
+
+        ret[i] = (struct sandbox_other){.job = (size_t)(other->job - other->plan->jobs),
+                                        .snapshot = reads[i],
+                                        .ids = identity_ids(other),
+                                        .root = other->root,
+                                        .layers = root->layer,
+                                        .n_layers = root->n_layers,
+                                        .masked = other->plan->roots[other->job->root].kind ==
+                                                  JOBS_ROOT_HOST};
+    }
+    return n;
+}
+
 static int start_sandbox(struct attempt_context *ctx, const struct instance *instance,
                          const struct launch_session *session, bool hold,
                          const struct caches *caches, const struct cgroup_job *cgroup,
@@ -110,6 +136,7 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
     struct sandbox_secret secrets[JOBS_SECRETS_MAX];
     size_t below[JOBS_FROM_DEPTH_MAX], n_below = 0;
     struct sandbox_ids below_ids[JOBS_FROM_DEPTH_MAX];
+    struct sandbox_other others[JOBS_READS_MAX];
     int enter[CGROUP_ENTER_MAX];
     struct sandbox_request request = {
         .plan = instance->plan,
@@ -124,6 +151,8 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         .below = below,
         .below_ids = below_ids,
         .cached = caches_trees(caches),
+        .others = others,
+        .n_others = others_of(ctx->run, instance, others),
         .env = env,
         .secrets = secrets,
         .n_secrets = secret_files(ctx->run, instance, secrets),

@@ -8,6 +8,7 @@
 
 #include "base/weaken.h"
 #include "harness/attempt/environment.h"
+#include "harness/run/instances.h"
 
 #include <search.h>
 #include <string.h>
@@ -197,8 +198,17 @@ static void keys_free(struct result_keys *k)
 /* A job that runs starts from files, which are there when that one has run, and so on. */
 static void need_bases(struct run *run)
 {
+    size_t reads[JOBS_READS_MAX];
+
+    for (size_t i = 0; i < run->n_instances; i++) {
+        size_t n =
+            run->cached[i].found ? 0 : instances_read(run->instances, run->n_instances, i, reads);
+
+        for (size_t k = 0; k < n; k++)
+            run->cached[reads[k]].needed = true;
+    }
     for (size_t i = 0; i < run->n_instances; i++)
-        for (size_t at = run->instances[i].from; !run->cached[i].found && at != INSTANCE_NONE;
+        for (size_t at = run->instances[i].from; run->cached[i].needed && at != INSTANCE_NONE;
              at = run->instances[at].from)
             run->cached[at].needed = true;
     for (size_t i = 0; i < run->n_instances; i++)

@@ -196,7 +196,8 @@ static int check_inputs(const struct prepared *p, const struct instance *in,
     int r = 0;
 
     for (size_t i = 0; p->run.privilege.host && r == 0 && i < in->job->n_inputs; i++)
-        if (in->job->inputs[i].cache == 0 && is_mounted(&in->job->inputs[i]))
+        if (in->job->inputs[i].cache == 0 && in->job->inputs[i].job == 0 &&
+            is_mounted(&in->job->inputs[i]))
             r = sandbox_input_check(&p->run.privilege, &in->job->inputs[i], &known, err);
     if (r < 0)
         cupel_error_prefix(err, "%s:%d: job '%s'", in->plan->file, in->job->line, in->job->name);

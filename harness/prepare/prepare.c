@@ -26,6 +26,21 @@
 
 /* ---- instances ---- */
 
+/* Finds of whose files others are made. */
+static void find_taken(struct run *run)
+{
+    size_t reads[JOBS_READS_MAX];
+
+    for (size_t i = 0; i < run->n_instances; i++) {
+        size_t n = jobs_takes_files(run->instances[i].job)
+                       ? instances_read(run->instances, run->n_instances, i, reads)
+                       : 0;
+
+        for (size_t k = 0; k < n; k++)
+            run->instances[reads[k]].is_base = true;
+    }
+}
+
 /* Finds who starts from whom: jobs stand as in their file, and with each its base is selected,
  * since it needs that. */
 static void find_bases(struct run *run)
@@ -47,6 +62,7 @@ static void find_bases(struct run *run)
         in->from = instance_of[in->job->from];
         run->instances[in->from].is_base = true;
     }
+    find_taken(run);
 }
 
 /* Adds those of the jobs of the run behind all jobs, each job's together. */
@@ -219,6 +235,7 @@ static int step_host_look(struct preparation *s)
  * files, and so are logs. */
 #define FILES_BASE 128
 #define FILES_SLOT 4
+#define LAYERS_AN_INPUT 4 /* that is another job's files, of which each layer is opened */
 #define DISK_BYTES (UINT64_C(5) << 30)
 #define LOG_BYTES (UINT64_C(64) << 20)
 
@@ -230,9 +247,13 @@ static int step_own_limits(struct preparation *s)
     size_t inputs = 0;
     int r;
 
-    for (size_t i = 0; i < run_n_prepared(run); i++)
-        if (run->instances[i].job->n_inputs > inputs)
-            inputs = run->instances[i].job->n_inputs;
+    for (size_t i = 0; i < run_n_prepared(run); i++) {
+        const struct jobs_job *job = run->instances[i].job;
+        size_t n = job->n_inputs * (jobs_takes_files(job) ? LAYERS_AN_INPUT : 1);
+
+        if (n > inputs)
+            inputs = n;
+    }
     r = own_limits_check_files(FILES_BASE + FILES_SLOT * (uint64_t)run->n_slots + 2 * inputs,
                                s->err);
     if (r < 0 && run->n_slots > s->options->slots) { /* then none prepares */

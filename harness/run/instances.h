@@ -11,3 +11,7 @@ void instances_of_plan(const struct run *run, size_t first, size_t *ret_instance
 size_t instances_number(const struct run *run, const struct instance *instance);
 /* Returns the instance's job, to be completed by who prepares the run. */
 struct jobs_job *instances_job(const struct instance *instance);
+/* Lists the instances of whose snapshots this one's sandbox is made (jobs_reads): returns how many.
+ */
+size_t instances_read(const struct instance *all, size_t n_all, size_t instance,
+                      size_t ret[static JOBS_READS_MAX]);

@@ -24,7 +24,7 @@ struct instance {
     size_t root;     /* index into run->roots */
     size_t bridge;   /* of a job on a bridge: index into run->bridges */
     size_t from;     /* the instance that it starts from, or INSTANCE_NONE */
-    bool is_base;    /* one of the run starts from it */
+    bool is_base;    /* one of the run starts from it, or takes files of it */
     const struct sandbox_filter *filter;
     bool has_user;            /* `user` is known; else PID 1 looks it up */
     struct sandbox_user user; /* by the passwd file of the root's own layers */

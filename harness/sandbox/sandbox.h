@@ -238,6 +238,17 @@ struct sandbox_cached {
     bool fresh; /* it is empty: nobody's yet, and so the job's user's */
 };
 
+/* Another job of the plan, of whose files an input is. */
+struct sandbox_other {
+    size_t job;             /* index into plan->jobs */
+    size_t snapshot;        /* the run's, of what it wrote */
+    struct sandbox_ids ids; /* of its commands */
+    size_t root;            /* as of the request itself */
+    const int *layers;
+    size_t n_layers;
+    bool masked;
+};
+
 struct sandbox_request {
     const struct jobs_plan *plan; /* that the job is of */
     const struct jobs_job *job;
@@ -252,6 +263,9 @@ struct sandbox_request {
     const size_t *below;
     const struct sandbox_ids *below_ids; /* of the jobs that they are of */
     const struct sandbox_cached *cached; /* by input, of those with `cache`; or NULL */
+    /* of whom its inputs are made that are other jobs' files (jobs_reads), in any order */
+    const struct sandbox_other *others;
+    size_t n_others;
     /* complete but for HOME, USER and LOGNAME, which come from the root's passwd */
     const char *const *env;
     const char *stdin_data; /* NULL: what is in stdin_file; without that, /dev/null */

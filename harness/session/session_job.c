@@ -61,6 +61,15 @@ void session_job_make(struct session_job *s, const struct jobs_plan *plan,
 
 int session_job_check(const struct session_job *s, struct cupel_error *err)
 {
+    for (const struct jobs_job *job = s->jobs; job <= s->job; job++)
+        if (jobs_takes_files(job)) {
+            (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                                  "job '%s' has an input that is another job's files, which are "
+                                  "there in a run only",
+                                  job->name);
+            cupel_error_hint(err, "while it runs, cupel enter '%s'", s->job->name);
+            return -EINVAL;
+        }
     for (const struct jobs_job *base = s->jobs; base < s->job; base++)
         if (base->network == JOBS_NETWORK_BRIDGE) {
             (void)cupel_error_set(

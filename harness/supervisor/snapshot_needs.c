@@ -2,9 +2,12 @@
 /* snapshot_needs: see snapshot_needs.h. */
 #include "harness/supervisor/snapshot_needs.h"
 
+#include "harness/run/instances.h"
+
 struct snapshot_needs {
     const struct instance *instances;
-    /* by instance: how many that have not ended start from it, directly or not */
+    size_t n;
+    /* by instance: how many that have not ended are made of its files, directly or not */
     size_t *starters;
     size_t *unneeded;
     size_t n_unneeded;
@@ -13,13 +16,15 @@ struct snapshot_needs {
 struct snapshot_needs *snapshot_needs_new(const struct instance *instances, size_t n)
 {
     struct snapshot_needs *b = xcalloc(1, sizeof(*b));
+    size_t reads[JOBS_READS_MAX];
 
     *b = (struct snapshot_needs){.instances = instances,
+                                 .n = n,
                                  .starters = xcalloc(n, sizeof(*b->starters)),
                                  .unneeded = xcalloc(n, sizeof(*b->unneeded))};
     for (size_t i = 0; i < n; i++)
-        for (size_t k = instances[i].from; k != INSTANCE_NONE; k = instances[k].from)
-            b->starters[k]++;
+        for (size_t k = instances_read(instances, n, i, reads); k > 0; k--)
+            b->starters[reads[k - 1]]++;
     return b;
 }
 
@@ -34,9 +39,12 @@ void snapshot_needs_free(struct snapshot_needs *b)
 
 void snapshot_needs_ended(struct snapshot_needs *b, size_t instance)
 {
-    for (size_t i = b->instances[instance].from; i != INSTANCE_NONE; i = b->instances[i].from)
-        if (--b->starters[i] == 0)
-            b->unneeded[b->n_unneeded++] = i;
+    size_t reads[JOBS_READS_MAX];
+    size_t n = instances_read(b->instances, b->n, instance, reads);
+
+    for (size_t k = 0; k < n; k++)
+        if (--b->starters[reads[k]] == 0)
+            b->unneeded[b->n_unneeded++] = reads[k];
 }
 
 bool snapshot_needs_unneeded(const struct snapshot_needs *b, size_t i, size_t *ret_instance)

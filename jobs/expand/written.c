@@ -148,23 +148,44 @@ static bool is_found(const struct node *input)
            (input->kind != NODE_MAP || node_child(input, "untrusted") == NULL);
 }
 
-/* Returns `inputs`, of which those are marked that a matrix has found. */
-static struct node *lay_inputs(struct writing *w, struct node *inputs)
+/* Returns an input that is the files of one job, of which the whole name is said. */
+static struct node *of_one_job(struct writing *w, const struct node *input, size_t job)
+{
+    struct written_list map = written_new(w, NODE_MAP);
+
+    for (const struct node *v = input->first; v != NULL; v = v->next)
+        written_add(w, &map, v->key->text,
+                    str_eq(v->key->text, "job") ? written_text(w, w->plan->jobs[job].name)
+                                                : written_copy(w, v));
+    return map.of;
+}
+
+/* Returns `inputs`, of which those are marked that a matrix has found, and those named that are of
+ * one instance; without what a job would have of itself. */
+static struct node *lay_inputs(struct writing *w, const struct jobs_job *job, struct node *inputs)
 {
     struct written_list list = written_new(w, NODE_LIST);
     bool any = false;
 
     for (const struct node *v = items_first(inputs); v != NULL; v = items_next(inputs, v))
-        any |= is_found(v);
+        any |= is_found(v) || (v->kind == NODE_MAP && node_child(v, "job") != NULL);
     if (!any)
         return inputs;
-    for (const struct node *v = items_first(inputs); v != NULL; v = items_next(inputs, v))
-        written_add(w, &list, NULL, is_found(v) ? distrusted(w, v) : written_copy(w, v));
+    for (const struct node *v = items_first(inputs); v != NULL; v = items_next(inputs, v)) {
+        bool takes = v->kind == NODE_MAP && node_child(v, "job") != NULL;
+        size_t at = takes ? input_of_item(w->arena, job, v) : JOBS_NO_INPUT;
+
+        if (at != JOBS_NO_INPUT)
+            written_add(w, &list, NULL, of_one_job(w, v, job->inputs[at].job - 1));
+        else if (!takes)
+            written_add(w, &list, NULL, is_found(v) ? distrusted(w, v) : written_copy(w, v));
+    }
     return list.of;
 }
 
 /* Returns `services`, with the inputs of each. */
-static struct node *lay_services(struct writing *w, struct node *services)
+static struct node *lay_services(struct writing *w, const struct jobs_job *job,
+                                 struct node *services)
 {
     struct written_list map = written_new(w, NODE_MAP);
 
@@ -175,7 +196,7 @@ static struct node *lay_services(struct writing *w, struct node *services)
             struct node *copy = written_copy(w, v);
 
             written_add(w, &service, v->key->text,
-                        str_eq(v->key->text, "inputs") ? lay_inputs(w, copy) : copy);
+                        str_eq(v->key->text, "inputs") ? lay_inputs(w, job, copy) : copy);
         }
         written_add(w, &map, s->key->text, s->kind == NODE_MAP ? service.of : written_copy(w, s));
     }
@@ -207,7 +228,7 @@ static struct node *needs_of(struct writing *w, const struct jobs_job *job)
     for (size_t i = 0; i < job->n_needs; i++) {
         const char *name = w->plan->jobs[job->needs[i]].name;
 
-        if (job->needs_when[i] == JOBS_NEED_FILES && i + 1 == job->n_needs)
+        if (job->needs[i] == job->from && i + 1 == job->n_needs)
             continue; /* `from` says it, and comes last */
         if (job->needs_when[i] == JOBS_NEED_SUCCESS || job->needs_when[i] == JOBS_NEED_FILES) {
             written_add(w, &list, NULL, written_text(w, name));
@@ -251,9 +272,9 @@ static struct node *lay_job(struct writing *w, const struct node *node, const st
         else if (names_no_files(job, key))
             value = NULL; /* `defaults` say how many, and nobody which */
         else if (str_eq(key, "inputs") && value != NULL)
-            value = lay_inputs(w, value);
+            value = lay_inputs(w, job, value);
         else if (str_eq(key, "services") && value != NULL && value->kind == NODE_MAP)
-            value = lay_services(w, value);
+            value = lay_services(w, job, value);
         if (value != NULL)
             written_add(w, &map, key, value);
     }

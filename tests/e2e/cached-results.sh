@@ -154,6 +154,20 @@ cupel_run chain.yaml
 expect_equal "$(cached)" ''
 expect_log other '^two$'
 
+it "a job that takes files of another is never cached, and has that one run, with what it starts from"
+file takes <<'YAML'
+  below: {run: "echo one >/below"}
+  made: {from: below, inputs: [{from: in, to: /in}], run: "echo more >/in/more"}
+  alone: {run: "true"}
+  takes: {inputs: [{job: made, from: /in, to: /got, mode: ro}], run: "cat /got/more"}
+YAML
+cupel_run takes.yaml
+expect_exit 0
+cupel_run takes.yaml
+expect_exit 0
+expect_equal "$(cached)" alone
+expect_log takes '^more$'
+
 it "cupel cache lists results, removes those of a job, and what is no record is none"
 run_cupel cache list
 expect_stdout '^[0-9a-f]{12}      passed  20.* base  \(run '
@@ -191,12 +205,14 @@ jobs:
   tests: {junit: [/x.xml], cache-result: true, run: "true"}
   theirs: {inputs: [{from: in, untrusted: true}], cache-result: true, run: "true"}
   below: {from: nat, cache-result: true, run: "true"}
+  takes: {inputs: [{job: artifact, from: /x}], cache-result: true, run: "true"}
 YAML
 run_cupel validate wrong.yaml
 expect_exit 2
 for said in "job 'host' cannot be cached: the host's own root" "job 'nat' cannot be cached: what its network" "job 'bridge' cannot be cached: what the jobs" \
     "job 'secret' cannot be cached: what it does with a secret" "job 'service' cannot be cached: what its services" \
     "job 'artifact' cannot be cached: its artifacts" "job 'tests' cannot be cached: what its own tests say" \
+    "job 'takes' cannot be cached: an input is another job's files" \
     "job 'theirs' cannot be cached: an input is untrusted" "job 'below' cannot be cached: of 'nat', which it starts from: what its network"; do
     expect_stderr "$said"
 done

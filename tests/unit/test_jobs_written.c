@@ -150,6 +150,9 @@ static const char *const texts[] = {
     "defaults: {services: {z: {rootfs: r, run: z}}, use-services: q}\n"
     "jobs: {a: {run: x, matrix: {V: ['1', '2']}, use-services: [db, q]}, b: {run: y, services: {c: "
     "{rootfs: r, run: c}}}, c: {run: z, services: {q: {rootfs: r, run: own}}}}\n",
+    "defaults: {inputs: {job: build, from: /o}}\n"
+    "jobs: {build: {run: x, matrix: {V: ['1', '2']}}, a: {run: x, matrix: {V: ['1', '2']}}, b: "
+    "{run: x, from: a/V=1, inputs: [{job: 'build/V=2', from: /p/, mode: ro}]}}\n",
 };
 
 static void test_is_the_same_job_file(void **state)

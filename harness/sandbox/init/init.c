@@ -55,7 +55,7 @@ void send_report(struct init_context *ctx, const struct init_report *report)
 #else
 #define LAST_STREAM STDERR_FILENO
 #endif
-#define KEEP_MAX (2 * INPUTS_MAX + CGROUP_ENTER_FDS_MAX + 16)
+#define KEEP_MAX (2 * INPUTS_MAX + LAYERS_MAX + CGROUP_ENTER_FDS_MAX + 16)
 
 static void keep(int *list, size_t *n, int fd)
 {
@@ -97,6 +97,8 @@ int setup_descriptors(struct init_context *ctx)
     for (size_t i = 0; i < ctx->given.n_inputs; i++) {
         keep(list, &n, ctx->given.inputs[i].mount);
         keep(list, &n, ctx->given.inputs[i].file);
+        for (size_t k = 0; k < ctx->given.inputs[i].n_more; k++)
+            keep(list, &n, ctx->given.inputs[i].more[k]);
     }
     for (size_t i = 0; i < n; i++) {
         unsigned fd = (unsigned)list[i];

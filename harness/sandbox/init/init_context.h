@@ -13,7 +13,8 @@ struct setup_progress;
 struct setup_late;
 
 #define CGROUP_ENTER_FDS_MAX 16
-#define INPUTS_MAX 256 /* as many as jobs/ lets a file have */
+#define INPUTS_MAX 256  /* as many as jobs/ lets a file have */
+#define LAYERS_MAX 1024 /* beyond the first, of all inputs that are other jobs' files */
 #define ENV_MAX 512
 #define HOME_SIZE 256
 #define USER_SIZE 64
@@ -49,6 +50,12 @@ struct init_input {
     bool given;  /* it belongs to the job's user, whoever the earlier job's was */
     /* a copy-on-write file that lies in a layer below already, as an earlier job left it */
     bool is_there;
+    /* of a directory that is another job's files: what it is made of, "/in/3:/in/3.1", in place of
+     * /in/3 and what hides something of it, and the mounts of that after the first; the slot's
+     * memory */
+    char *lowers;
+    int *more;
+    size_t n_more;
     /* of a copy-on-write directory: "/s/0/u3:", what earlier jobs wrote there; the slot's memory */
     char *below;
 };

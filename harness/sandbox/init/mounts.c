@@ -60,16 +60,20 @@ int setup_overlay(struct init_context *ctx)
     return ctx->root_mount < 0 ? ctx->root_mount : 0;
 }
 
-/* Read-only, of one lower and `over`, which hides something of it ("/hide/3:"), or nothing:
+/* The list of an input's layers: what jobs wrote there, and what it is made of. */
+#define LOWERS_MAX 2048
+
+/* Read-only, of its lowers and `over`, which hides something of it ("/hide/3:"), or nothing:
  * overlayfs wants a second one, which is then empty. A view and not a bind mount, so that the
  * host's own FIFOs, sockets and file locks stay out of reach. */
 static int make_view(const char *lower, const char *over)
 {
-    char lowerdir[64];
+    char lowerdir[LOWERS_MAX];
 
     safe_copy(lowerdir, over, sizeof(lowerdir));
-    safe_append(lowerdir, lower, sizeof(lowerdir));
-    if (over[0] == '\0')
+    if (safe_append(lowerdir, lower, sizeof(lowerdir)) >= sizeof(lowerdir))
+        return -E2BIG;
+    if (strchr(lowerdir, ':') == NULL)
         safe_append(lowerdir, ":/empty", sizeof(lowerdir));
     return overlay_make_readonly(lowerdir);
 }
@@ -94,7 +98,7 @@ static int pick_file(const char *place, const char *name, int view)
 static int make_writable_input(const struct init_context *ctx, size_t i, const char *place,
                                const char *over)
 {
-    char lowerdir[sizeof(ctx->given.lowerdir)], upper[96], work[96];
+    char lowerdir[LOWERS_MAX], upper[96], work[96];
 
     safe_copy(lowerdir, ctx->given.inputs[i].below, sizeof(lowerdir));
     safe_append(lowerdir, over, sizeof(lowerdir));
@@ -106,6 +110,22 @@ static int make_writable_input(const struct init_context *ctx, size_t i, const c
     return overlay_make(lowerdir, upper, work);
 }
 
+/* Attaches the layers after the first: /in/3.1, /in/3.2 */
+static int attach_more(const struct init_input *in, const char *place)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < in->n_more; i++) {
+        char path[32];
+
+        safe_copy(path, place, sizeof(path));
+        safe_append(path, ".", sizeof(path));
+        safe_append_number(path, i + 1, sizeof(path));
+        r = mount_attach(in->more[i], path);
+    }
+    return r;
+}
+
 static int make_input(struct init_context *ctx, size_t i)
 {
     const struct init_input *in = &ctx->given.inputs[i];
@@ -113,7 +133,7 @@ static int make_input(struct init_context *ctx, size_t i)
     int r, view;
 
     safe_append_number(place, i, sizeof(place));
-    if (in->hides) {
+    if (in->hides && in->lowers == NULL) {
         safe_copy(over, "/hide/", sizeof(over));
         safe_append_number(over, i, sizeof(over));
         safe_append(over, ":", sizeof(over));
@@ -122,13 +142,15 @@ static int make_input(struct init_context *ctx, size_t i)
                    : mount_attach(in->mount,
                                   /* overlayfs takes lowers by path, in this namespace */
                                   place);
+    if (r == 0)
+        r = attach_more(in, place);
     if (r < 0)
         return r;
     if (in->cow)
-        return make_writable_input(ctx, i, place, over);
+        return make_writable_input(ctx, i, in->lowers != NULL ? in->lowers : place, over);
     if (weakened("input-views") && in->directory)
         return mount_clone(AT_FDCWD, place, 0);
-    view = make_view(place, over);
+    view = make_view(in->lowers != NULL ? in->lowers : place, over);
     if (view < 0 || in->directory)
         return view;
     r = pick_file(place, in->name, view);

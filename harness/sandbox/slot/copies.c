@@ -85,7 +85,7 @@ static void add_input(struct sum *s, const struct jobs_input *in)
     struct stat st;
     int fd;
 
-    if (in->mode == JOBS_INPUT_RO || in->cache > 0)
+    if (in->mode == JOBS_INPUT_RO || in->cache > 0 || in->job > 0)
         return;
     path = file_open_trusted(in->host.path, in->host.trusted, O_PATH);
     if (path < 0 || fstat(path, &st) < 0)
@@ -119,9 +119,9 @@ static uint64_t slowly(const struct sum *s)
 }
 
 uint64_t copies_shares(const struct jobs_job *job, bool exact, const struct sandbox_hidden *hidden,
-                       uint64_t *ret_ns)
+                       uint64_t more, uint64_t *ret_ns)
 {
-    struct sum s = {.hidden = hidden};
+    struct sum s = {.hidden = hidden, .bytes = more, .files = more > 0 ? job->n_inputs : 0};
     uint64_t by_bytes, by_files, shares, step = exact ? EXACT_STEP : LOOSE_STEP;
 
     for (size_t i = 0; i < job->n_inputs; i++)

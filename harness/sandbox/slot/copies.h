@@ -7,9 +7,10 @@
 struct owner_change;
 
 /* Tells how much more than usual set-up takes of the disk for inputs that are copied to it, in
- * shares of UPPER_OWN_BYTES and UPPER_OWN_INODES, and how long that takes at most. */
+ * shares of UPPER_OWN_BYTES and UPPER_OWN_INODES, and how long that takes at most; `more` bytes are
+ * of inputs that are other jobs' files. */
 uint64_t copies_shares(const struct jobs_job *job, bool exact, const struct sandbox_hidden *hidden,
-                       uint64_t *ret_ns);
+                       uint64_t more, uint64_t *ret_ns);
 
 /* Copies the open directory `dir`, input number `input`, but for what
  * `in` leaves out, into that one's upper directory of the

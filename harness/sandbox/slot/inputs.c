@@ -14,6 +14,7 @@
 #include "harness/sandbox/slot/stage.h"
 #include "harness/sandbox/slot/stage_ns.h"
 #include "harness/sandbox/slot/steps.h"
+#include "harness/sandbox/slot/taken_layers.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -67,9 +68,21 @@ static int clone_input(struct sandbox_stage *s, int fd, const struct owner_chang
     return r < 0 ? r : stage_clone_owned(s, fd, MOUNT_ATTR_NOSUID, id_map, ret_mount);
 }
 
+int input_clone(struct sandbox_stage *s, const struct sandbox_request *request,
+                const struct jobs_input *in, int fd, int *ret_mount)
+{
+    struct owner_change change;
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    change = change_of(request, in, &st);
+    return clone_input(s, fd, &change, ret_mount);
+}
+
 /* A read-only file is taken out of its directory: path and name are split here. Where no link is
  * followed, the directory is opened in the same way as the file was. */
-static int open_directory_of(const struct jobs_host_path *path, struct init_input *to)
+int input_open_directory(const struct jobs_host_path *path, char **ret_name)
 {
     bool follows = path->path[path->trusted] == '\0';
     cleanup_free char *dir = follows ? realpath(path->path, NULL) : xstrdup(path->path);
@@ -78,7 +91,7 @@ static int open_directory_of(const struct jobs_host_path *path, struct init_inpu
 
     if (slash == NULL)
         return -errno;
-    to->name = xstrdup(slash + 1);
+    *ret_name = xstrdup(slash + 1);
     slash[slash == dir] = '\0';
     length = strlen(dir);
     return file_open_trusted(dir, follows || path->trusted > length ? length : path->trusted,
@@ -137,8 +150,9 @@ static int open_cached(struct sandbox_stage *s, const struct sandbox_request *re
     return clone_input(s, from->tree, &none, &to->mount);
 }
 
-static int open_input(struct sandbox_stage *s, const struct sandbox_request *request, size_t i,
-                      struct init_input *to, struct cupel_error *err)
+static int open_input(struct sandbox_stage *s, const struct sandbox_request *request,
+                      const struct taken *taken, size_t i, struct init_input *to,
+                      struct cupel_error *err)
 {
     const struct jobs_input *in = &request->job->inputs[i];
     cleanup_close int fd = -EBADF, directory = -EBADF;
@@ -148,6 +162,8 @@ static int open_input(struct sandbox_stage *s, const struct sandbox_request *req
 
     if (in->cache > 0)
         return open_cached(s, request, i, to);
+    if (in->job > 0)
+        return taken_open(s, request, &taken[i], i, to, err);
     r = host_path_open(&in->host, "input", O_PATH, &fd, err);
     if (r < 0)
         return r;
@@ -170,7 +186,7 @@ static int open_input(struct sandbox_stage *s, const struct sandbox_request *req
         return clone_directory(s, i, in, fd, &st, &change, to);
     if (to->cow)
         return host_path_open(&in->host, "input", O_RDONLY | O_NOCTTY | O_NONBLOCK, &to->file, err);
-    directory = open_directory_of(&in->host, to);
+    directory = input_open_directory(&in->host, &to->name);
     return directory < 0 ? directory : clone_input(s, directory, &change, &to->mount);
 }
 
@@ -227,8 +243,9 @@ static int make_place(const struct sandbox_stage *s, size_t i)
     return mkdirat(s->tmpfs, name, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-int inputs_open(struct sandbox_stage *s, const struct sandbox_request *request, const char *job_dir,
-                struct init_context *ctx, struct cupel_error *err)
+int inputs_open(struct sandbox_stage *s, const struct sandbox_request *request,
+                const struct taken *taken, const char *job_dir, struct init_context *ctx,
+                struct cupel_error *err)
 {
     const struct jobs_job *job = request->job;
     const char *path = NULL;
@@ -246,7 +263,7 @@ int inputs_open(struct sandbox_stage *s, const struct sandbox_request *request, 
         ctx->given.n_inputs = i + 1; /* from here on it is closed with the others */
         r = make_place(s, i);
         if (r == 0)
-            r = open_input(s, request, i, &ctx->given.inputs[i], err);
+            r = open_input(s, request, taken, i, &ctx->given.inputs[i], err);
         if (r == 0 && ctx->given.inputs[i].copied && ctx->given.kept[0] == '\0' &&
             job->depth == job->inputs[i].depth) /* else an earlier job has it */
             r = copy_input(s, request, i, job_dir, err);

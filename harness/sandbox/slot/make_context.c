@@ -54,6 +54,10 @@ void context_free(struct init_context *ctx)
         base_closep(&ctx->given.inputs[i].file);
         free(ctx->given.inputs[i].name);
         free(ctx->given.inputs[i].below);
+        free(ctx->given.inputs[i].lowers);
+        for (size_t k = 0; k < ctx->given.inputs[i].n_more; k++)
+            base_closep(&ctx->given.inputs[i].more[k]);
+        free(ctx->given.inputs[i].more);
     }
     free(ctx->given.inputs);
     free(ctx->input_mount);

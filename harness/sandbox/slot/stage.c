@@ -13,7 +13,8 @@
  *   /dev         the host's devices, where the slot cannot make any
  *   /own/R       what a job has of its own in root R, /etc/hosts above all (own_layer.c)
  *   /hide/N      what hides the out directory in input N (hidden.c)
- *   /in/N        where PID 1 attaches the host paths of its inputs
+ *   /in/N        where PID 1 attaches the host paths of its inputs; /in/N.K, further layers of one
+ *                that is another job's files (taken_layers.c)
  *   /empty /newroot
  */
 #include "harness/sandbox/slot/stage.h"

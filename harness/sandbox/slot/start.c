@@ -15,6 +15,7 @@
 #include "harness/sandbox/slot/snapshot.h"
 #include "harness/sandbox/slot/stage.h"
 #include "harness/sandbox/slot/steps.h"
+#include "harness/sandbox/slot/taken_layers.h"
 #include "harness/sandbox/slot/upper.h"
 
 #include <fcntl.h>
@@ -92,7 +93,7 @@ static int own_inputs(struct start *s)
 
 static int start_inputs(struct start *s, struct cupel_error *err)
 {
-    int r = inputs_open(s->stage, s->request, s->job.dir, s->ctx, err);
+    int r = inputs_open(s->stage, s->request, s->taken, s->job.dir, s->ctx, err);
 
     if (r < 0)
         return start_said(s, SAID_ALL, r);
@@ -246,6 +247,7 @@ int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *req
         memset(stage->progress->at_ns, 0, sizeof(stage->progress->at_ns));
     r = run_steps(&s, err);
     context_free(&ctx);
+    taken_free(s.taken, request->job->n_inputs);
     if (r < 0) {
         struct cupel_error ignored;
 

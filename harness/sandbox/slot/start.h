@@ -6,6 +6,7 @@
 
 struct init_context;
 struct sandbox_stage;
+struct taken;
 
 /* Everything of one start that has to go away again when a later step fails. */
 struct start {
@@ -17,6 +18,7 @@ struct start {
     size_t below[JOBS_FROM_DEPTH_MAX];
     /* the same, for what is in inputs: their owner is the job's user */
     size_t below_inputs[JOBS_FROM_DEPTH_MAX];
+    struct taken *taken; /* of each input, those that are other jobs' files; or NULL */
     bool has_dir;
     /* of a step that fails: what *err has already (the cause alone, or the step's name as well),
      * and what it was about */

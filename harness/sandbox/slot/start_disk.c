@@ -15,6 +15,7 @@
 #include "harness/sandbox/slot/stage.h"
 #include "harness/sandbox/slot/start.h"
 #include "harness/sandbox/slot/steps.h"
+#include "harness/sandbox/slot/taken_layers.h"
 #include "harness/sandbox/slot/upper.h"
 
 #include <fcntl.h>
@@ -24,10 +25,10 @@
 /* What set-up itself may take of the disk; what is left of it is taken away from an exact one
  * before the job starts. */
 static uint64_t set_up_shares(const struct jobs_job *job, const struct sandbox_hidden *hidden,
-                              uint64_t *ret_copying_ns)
+                              uint64_t more, uint64_t *ret_copying_ns)
 {
     return 1 + job->n_inputs / UPPER_INPUTS_A_SHARE +
-           copies_shares(job, sandbox_disk_is_exact(&job->limits), hidden, ret_copying_ns);
+           copies_shares(job, sandbox_disk_is_exact(&job->limits), hidden, more, ret_copying_ns);
 }
 
 uint64_t sandbox_disk_space(const struct jobs_job *job, const struct sandbox_hidden *hidden)
@@ -35,7 +36,7 @@ uint64_t sandbox_disk_space(const struct jobs_job *job, const struct sandbox_hid
     uint64_t bytes, inodes, copying_ns;
 
     sandbox_disk_limits(&job->limits, &bytes, &inodes);
-    return upper_space(bytes, inodes, set_up_shares(job, hidden, &copying_ns));
+    return upper_space(bytes, inodes, set_up_shares(job, hidden, 0, &copying_ns));
 }
 
 static int make_owned_dir(int dirfd, const char *path, mode_t mode, uint32_t id)
@@ -138,7 +139,11 @@ int start_layers(struct start *s, struct cupel_error *err)
             r = stage_attach_snapshot(s->stage, s->request->below[i], &change, &s->below_inputs[i],
                                       err);
     }
-    return start_said(s, SAID_CAUSE, r);
+    if (r < 0)
+        return start_said(s, SAID_CAUSE, r);
+    r = taken_find(s->stage, s->request, &s->taken, err);
+    /* what that job left is no error of ours */
+    return start_said(s, r == -EUCLEAN ? SAID_ALL : SAID_CAUSE, r);
 }
 
 /* No limit of the job counts its set-up, but its wall limit says how long anybody is willing to
@@ -215,14 +220,15 @@ static int name_layers(struct start *s, struct cupel_error *err)
 static int attach_disk(struct start *s, bool exact, struct cupel_error *err)
 {
     const struct jobs_limits *limits = &s->request->job->limits;
-    uint64_t bytes, inodes;
+    uint64_t bytes, inodes, more = taken_copied(s->taken, s->request->job);
     int r = s->request->kept != NULL ? stage_attach_kept(s->stage, s->request->kept, err) : 0;
 
     sandbox_disk_limits(limits, &bytes, &inodes);
     if (r == 0)
-        r = stage_attach_upper(s->stage, bytes, inodes,
-                               set_up_shares(s->request->job, s->stage->hidden, &s->job.copying_ns),
-                               exact, jobs_limit_is_set(limits, JOBS_LIMIT_DISK), err);
+        r = stage_attach_upper(
+            s->stage, bytes, inodes,
+            set_up_shares(s->request->job, s->stage->hidden, more, &s->job.copying_ns), exact,
+            jobs_limit_is_set(limits, JOBS_LIMIT_DISK), err);
     return start_said(s, SAID_CAUSE, r);
 }
 
