@@ -45,6 +45,13 @@ static int claim_number(const struct run *run)
     return -ENOSPC;
 }
 
+/* Finds of whose snapshots the job was made. */
+static size_t reads_of(const struct run *run, const struct instance *in,
+                       size_t ret[static JOBS_READS_MAX])
+{
+    return instances_read(run->instances, run->n_instances, instances_number(run, in), ret);
+}
+
 static int write_record(const struct attempt_context *ctx, const struct instance *in,
                         const struct sandbox_job *sandbox, const struct caches *caches,
                         const struct attempt_result *result, uint64_t bytes, int dir)
@@ -55,6 +62,7 @@ static int write_record(const struct attempt_context *ctx, const struct instance
     cleanup_free char *keys = cache_root_keys(&ctx->run->roots[in->root]);
     cleanup_free char *config = cache_config_text(ctx->run->roots[in->root].config);
     cleanup_free char *below = caches_describe(caches);
+    size_t reads[JOBS_READS_MAX];
     bool host = in->plan->roots[in->job->root].kind == JOBS_ROOT_HOST;
 
     keyvalue_add(&b, "run", ctx->run->id);
@@ -71,7 +79,7 @@ static int write_record(const struct attempt_context *ctx, const struct instance
         keyvalue_add(&b, "caches", below);
     /* of one that others start from, that is its snapshot */
     keyvalue_add(&b, "dir", sandbox->dir[0] != '\0' ? sandbox->dir : SANDBOX_KEPT_DIR);
-    keyvalue_addf(&b, "below", "%u", in->job->depth);
+    keyvalue_addf(&b, "below", "%zu", reads_of(ctx->run, in, reads));
     keyvalue_addf(&b, "id-base", "%u", sandbox_stage_id_base(ctx->stage));
     keyvalue_addf(&b, "uid", "%u", sandbox->uid);
     keyvalue_addf(&b, "gid", "%u", sandbox->gid);
@@ -90,17 +98,17 @@ static int keep_files(struct attempt_context *ctx, const struct instance *in,
     struct sandbox_keeping keeping = {
         .dirfd = dir, .name = "disk", .stopped = attempt_is_stopped, .data = ctx};
     uint64_t bytes = 0;
-    unsigned n = 0;
+    size_t reads[JOBS_READS_MAX], n = reads_of(ctx->run, in, reads);
     int r = sandbox->dir[0] != '\0'
                 ? sandbox_keep(ctx->stage, sandbox, &keeping, ret_bytes, err)
                 : sandbox_keep_snapshot(ctx->stage, instances_number(ctx->run, in), &keeping,
                                         ret_bytes, err);
 
-    for (size_t i = in->from; r == 0 && i != INSTANCE_NONE; i = ctx->run->instances[i].from) {
+    for (size_t i = 0; r == 0 && i < n; i++) {
         char name[KEPT_NAME_SIZE];
 
-        keeping.name = kept_below_name(n++, name);
-        r = sandbox_keep_snapshot(ctx->stage, i, &keeping, &bytes, err);
+        keeping.name = kept_below_name((unsigned)i, name);
+        r = sandbox_keep_snapshot(ctx->stage, reads[i], &keeping, &bytes, err);
         *ret_bytes += bytes;
     }
     return r;
@@ -164,11 +172,13 @@ static int keep_failed_make_entry(struct attempt_context *ctx, const struct inst
     return r;
 }
 
-/* A session could open such a job only over all that it was made of. */
-static bool is_made_of_others(const struct run *run, const struct instance *in)
+/* The record names one root, which is that of all of them in nearly every file. */
+static bool has_other_roots(const struct run *run, const struct instance *in)
 {
-    for (; in != NULL; in = in->from != INSTANCE_NONE ? &run->instances[in->from] : NULL)
-        if (jobs_takes_files(in->job))
+    size_t reads[JOBS_READS_MAX], n = reads_of(run, in, reads);
+
+    for (size_t i = 0; i < n; i++)
+        if (run->instances[reads[i]].root != in->root)
             return true;
     return false;
 }
@@ -182,8 +192,9 @@ void keep_failed_store(struct attempt_context *ctx, const struct instance *insta
 
     if (!is_wanted(ctx->run, result->job.verdict) || result->facts.started_ns == 0)
         return;
-    if (is_made_of_others(ctx->run, instance)) {
-        strings_add(&result->notes, xstrdup("not kept: an input is another job's files"));
+    if (has_other_roots(ctx->run, instance)) {
+        strings_add(&result->notes,
+                    xstrdup("not kept: an input is the files of a job with another 'rootfs'"));
         return;
     }
     number = claim_number(ctx->run);

@@ -18,6 +18,8 @@
 static int choose_job(struct jobs_plan *plan, const struct kept *k, struct jobs_job **ret,
                       struct cupel_error *err)
 {
+    size_t reads[JOBS_READS_MAX], n;
+
     for (size_t i = 0; i < plan->n_jobs; i++) {
         struct jobs_root *root = &plan->roots[plan->jobs[i].root];
 
@@ -27,11 +29,11 @@ static int choose_job(struct jobs_plan *plan, const struct kept *k, struct jobs_
             *root =
                 (struct jobs_root){.name = k->root, .kind = JOBS_ROOT_CACHED, .config = k->config};
         *ret = &plan->jobs[i];
-        return plan->jobs[i].depth == k->below
-                   ? 0
-                   : cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                                     "of the %u jobs that '%s' starts from, %u are kept",
-                                     plan->jobs[i].depth, k->name, k->below);
+        n = jobs_reads(plan, i, reads);
+        return n == k->below ? 0
+                             : cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                                               "of the %zu jobs that '%s' is made of, %u are kept",
+                                               n, k->name, k->below);
     }
     return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the kept job file has no job '%s'",
                            k->name);
@@ -54,7 +56,7 @@ static int open_kept(int store, const struct kept *k, struct session_options *o,
                      struct cupel_error *err)
 {
     cleanup_close int image = kept_open(store, k, "disk");
-    int below[JOBS_FROM_DEPTH_MAX];
+    int below[JOBS_READS_MAX];
     const struct sandbox_kept kept = {.image = image,
                                       .below = below,
                                       .n_below = k->below,

@@ -76,8 +76,7 @@ static bool is_whole(const struct kept *k)
     return k->run != NULL && k->job != NULL && k->name != NULL && k->file != NULL &&
            k->out != NULL && k->verdict != NULL && k->evidence != NULL && k->root != NULL &&
            k->dir != NULL && strchr(k->dir, '/') == NULL && k->dir[0] == 'j' &&
-           k->below <= JOBS_FROM_DEPTH_MAX && k->uid < SANDBOX_ID_COUNT &&
-           k->gid < SANDBOX_ID_COUNT;
+           k->below <= JOBS_READS_MAX && k->uid < SANDBOX_ID_COUNT && k->gid < SANDBOX_ID_COUNT;
 }
 
 /* Reads one entry; false for what is no entry. */

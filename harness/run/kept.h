@@ -27,7 +27,7 @@ struct kept {
     char **env;        /* NULL-terminated "NAME=VALUE": what pass-env found */
     char **set;        /* the same: the parameters of its file */
     uint64_t bytes;    /* of the disks, as far as they are used */
-    unsigned below;    /* of how many jobs that it started from there are disks */
+    unsigned below;    /* of how many jobs that it was made of there are disks */
 };
 void kept_free(struct kept *list, size_t n);
 
@@ -38,7 +38,7 @@ int kept_list(int store_dirfd, struct kept **ret_list, size_t *ret_n, struct cup
  * CUPEL_ERROR_INPUT when there is none. */
 int kept_find(int store_dirfd, const char *what, const char *run, const char *out,
               struct kept **ret, struct cupel_error *err);
-/* What the disk of the job i below is called, the nearest first. */
+/* What the disk of number i of the jobs below is called (jobs_reads). */
 #define KEPT_NAME_SIZE 24
 const char *kept_below_name(unsigned i, char buf[static KEPT_NAME_SIZE]);
 /* A file of it, for reading: "disk", "file" or one of a job below. */

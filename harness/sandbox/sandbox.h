@@ -210,7 +210,8 @@ void sandbox_user_names(const int *layers, size_t n_layers, const char *spec, si
 #define SANDBOX_KEPT_DIR "j"
 struct sandbox_kept {
     int image; /* readable */
-    /* what it started from, top first: as many as job->depth, for sandbox_snapshot_import */
+    /* what it was made of, for sandbox_snapshot_import: what it started from, top first, then what
+     * it took files of (jobs_reads) */
     const int *below;
     size_t n_below;
     const char *dir;    /* sandbox_job.dir of that job */

@@ -290,7 +290,7 @@ static int exec_prepare(struct exec *e, struct cupel_error *err)
 {
     const struct exec_options *options = e->options;
     struct jobs_plan *plans[] = {&e->of.plan};
-    bool selected_jobs[JOBS_FROM_DEPTH_MAX + 1], *selected[] = {selected_jobs};
+    bool selected_jobs[SESSION_JOBS_MAX], *selected[] = {selected_jobs};
     const struct run_options o = {.plans = plans,
                                   .selected = selected,
                                   .n_plans = 1,

@@ -8,6 +8,7 @@
 #include "harness/attempt/observe.h"
 #include "harness/attempt/services_session.h"
 #include "harness/attempt/slot.h"
+#include "harness/run/instances.h"
 #include "harness/session/relay.h"
 
 #include <poll.h>
@@ -292,12 +293,16 @@ static int run_bases(struct attempt_context *ctx, struct cupel_error *err)
 static int lay_kept(struct attempt_context *ctx, const struct sandbox_kept *kept,
                     struct cupel_error *err)
 {
-    size_t own = ctx->run->n_instances - 1;
-    int r = 0;
+    const struct run *run = ctx->run;
+    size_t reads[JOBS_READS_MAX];
+    size_t n = instances_read(run->instances, run->n_instances, run->n_instances - 1, reads);
+    int r = n == kept->n_below
+                ? 0
+                : cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                                  "what is kept of the jobs below is not what the job is made of");
 
-    for (size_t i = ctx->run->instances[own].from, n = 0; r == 0 && i != INSTANCE_NONE;
-         i = ctx->run->instances[i].from)
-        r = sandbox_snapshot_import(ctx->stage, i, kept->below[n++], err);
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = sandbox_snapshot_import(ctx->stage, reads[i], kept->below[i], err);
     return r;
 }
 

@@ -211,7 +211,7 @@ int session_shell(const struct session_options *options, int *ret_exit, struct c
 {
     struct session s;
     struct jobs_plan *plans[] = {&s.of.plan};
-    bool selected_jobs[JOBS_FROM_DEPTH_MAX + 1], *selected[] = {selected_jobs};
+    bool selected_jobs[SESSION_JOBS_MAX], *selected[] = {selected_jobs};
     const struct run_options o = {.plans = plans,
                                   .selected = selected,
                                   .n_plans = 1,

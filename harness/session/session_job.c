@@ -23,22 +23,64 @@ static void stand_still(struct jobs_job *base)
     base->limits = (struct jobs_limits){0};
 }
 
-/* Makes the jobs that this one starts from; they run as ever, without what is only of use in
- * reports. Returns how many there are. */
-static size_t make_bases(struct session_job *s, const struct jobs_job *of_file,
-                         const struct jobs_job *job, bool kept)
+/* Marks those of whose files the job is made. */
+static void mark_bases(const struct jobs_job *job, bool *marks)
 {
-    size_t n = job->depth;
+    if (job->from != JOBS_FROM_NOTHING)
+        marks[job->from] = true;
+    for (size_t i = 0; i < job->n_inputs; i++)
+        if (job->inputs[i].job > 0)
+            marks[job->inputs[i].job - 1] = true;
+}
 
-    for (size_t i = n, at = job->from; i-- > 0; at = of_file[at].from) {
-        s->jobs[i] = of_file[at];
-        s->jobs[i].n_needs = 0;
-        s->jobs[i].artifacts.paths.patterns = NULL;
-        memset(s->jobs[i].tests, 0, sizeof(s->jobs[i].tests));
-        s->jobs[i].coverage = (struct jobs_coverage){0};
-        s->jobs[i].from = i > 0 ? i - 1 : JOBS_FROM_NOTHING;
+/* Has the job name others by their numbers in the session's plan. */
+static void renumber(struct jobs_job *job, const size_t *number_of, struct arena *arena)
+{
+    struct jobs_input *inputs;
+
+    job->n_needs = 0;
+    if (job->from != JOBS_FROM_NOTHING)
+        job->from = number_of[job->from];
+    if (!jobs_takes_files(job))
+        return;
+    inputs = arena_alloc(arena, job->n_inputs * sizeof(*inputs));
+    memcpy(inputs, job->inputs, job->n_inputs * sizeof(*inputs));
+    for (size_t i = 0; i < job->n_inputs; i++)
+        if (inputs[i].job > 0)
+            inputs[i].job = number_of[inputs[i].job - 1] + 1;
+    job->inputs = inputs;
+}
+
+/* Makes the jobs of whose files this one is made; they run as ever, without what is only of use in
+ * reports. Returns how many there are, and says in *number_of which is which. */
+static size_t make_bases(struct session_job *s, const struct jobs_plan *plan,
+                         const struct jobs_job *job, bool kept, size_t *number_of)
+{
+    cleanup_free size_t *order = xcalloc(plan->n_jobs + 1, sizeof(*order));
+    cleanup_free bool *marks = xcalloc(plan->n_jobs + 1, sizeof(*marks));
+    size_t n = 0;
+
+    jobs_order(plan, order);
+    mark_bases(job, marks);
+    for (size_t i = plan->n_jobs; i-- > 0;)
+        if (marks[order[i]])
+            mark_bases(&plan->jobs[order[i]], marks);
+    for (size_t i = 0; i < plan->n_jobs && !s->has_more; i++) {
+        struct jobs_job *base = &s->jobs[n];
+
+        if (!marks[order[i]])
+            continue;
+        s->has_more = n + 1 == SESSION_JOBS_MAX;
+        if (s->has_more)
+            break;
+        number_of[order[i]] = n++;
+        *base = plan->jobs[order[i]];
+        base->artifacts.paths.patterns = NULL;
+        memset(base->tests, 0, sizeof(base->tests));
+        base->coverage = (struct jobs_coverage){0};
+        renumber(base, number_of, plan->arena);
         if (kept)
-            stand_still(&s->jobs[i]);
+            stand_still(base);
     }
     return n;
 }
@@ -46,12 +88,15 @@ static size_t make_bases(struct session_job *s, const struct jobs_job *of_file,
 void session_job_make(struct session_job *s, const struct jobs_plan *plan,
                       const struct jobs_job *job, bool kept)
 {
-    size_t n_bases = make_bases(s, plan->jobs, job, kept);
+    cleanup_free size_t *number_of = xcalloc(plan->n_jobs + 1, sizeof(*number_of));
+    bool alone = job->from == JOBS_FROM_NOTHING && !jobs_takes_files(job);
+    size_t n_bases;
 
+    s->has_more = false;
+    n_bases = alone ? 0 : make_bases(s, plan, job, kept, number_of);
     s->job = &s->jobs[n_bases];
     *s->job = *job;
-    s->job->n_needs = 0;
-    s->job->from = n_bases > 0 ? n_bases - 1 : JOBS_FROM_NOTHING;
+    renumber(s->job, number_of, plan->arena);
     s->plan = *plan;
     s->plan.jobs = s->jobs;
     s->plan.n_jobs = n_bases + 1;
@@ -61,20 +106,18 @@ void session_job_make(struct session_job *s, const struct jobs_plan *plan,
 
 int session_job_check(const struct session_job *s, struct cupel_error *err)
 {
-    for (const struct jobs_job *job = s->jobs; job <= s->job; job++)
-        if (jobs_takes_files(job)) {
-            (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                                  "job '%s' has an input that is another job's files, which are "
-                                  "there in a run only",
-                                  job->name);
-            cupel_error_hint(err, "while it runs, cupel enter '%s'", s->job->name);
-            return -EINVAL;
-        }
+    if (s->has_more) {
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                              "job '%s' is made of the files of more than %d jobs, which would all "
+                              "have to run first",
+                              s->job->name, SESSION_JOBS_MAX - 1);
+        return -EINVAL;
+    }
     for (const struct jobs_job *base = s->jobs; base < s->job; base++)
         if (base->network == JOBS_NETWORK_BRIDGE) {
             (void)cupel_error_set(
                 err, CUPEL_ERROR_INPUT, 0,
-                "job '%s' starts from what '%s' leaves, which runs on a bridge with others only",
+                "job '%s' is made of what '%s' leaves, which runs on a bridge with others only",
                 s->job->name, base->name);
             cupel_error_hint(err, "while it runs, cupel enter '%s'", s->job->name);
             return -EINVAL;

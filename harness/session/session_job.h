@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* session_job: private to session: a job of a plan by itself, with those that it starts from, as a
- * plan of its own. */
+/* session_job: private to session: a job of a plan by itself, with those that it starts from or
+ * takes files of, as a plan of its own. */
 #pragma once
 
 #include "harness/run/run.h"
 
+#define SESSION_JOBS_MAX (JOBS_READS_MAX + 1)
 struct session_job {
-    /* of the jobs that this one starts from, the lowest first, and itself */
+    /* of the jobs of whose files this one is made, in an order in which they can run, and itself */
     struct jobs_plan plan;
-    struct jobs_job jobs[JOBS_FROM_DEPTH_MAX + 1];
+    struct jobs_job jobs[SESSION_JOBS_MAX];
+    bool has_more;             /* than there is room for */
     struct jobs_job *job;      /* the last of them */
     struct jobs_bridge bridge; /* of a job on a bridge: itself alone */
     size_t bridge_member;      /* 0 */

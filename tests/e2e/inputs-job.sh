@@ -173,12 +173,37 @@ run_cupel run --out tree/deep/out hidden.yaml
 expect_exit 0
 expect_said 'out: .*left nothing there: /all/deep/out/logs'
 
-it "what cannot be done with such an input says so"
-run_cupel shell jobs.yaml third -- true
-expect_exit 2
-expect_stderr "job 'third' has an input that is another job's files, which are there in a run only"
-cupel_run bad.yaml --only fine --keep all
+it "a session has them, of jobs that run first, or of what was kept"
+run_cupel shell jobs.yaml second -- sh -c 'cat /c/keep/base; ls /c/keep'
 expect_exit 0
-expect_result fine '[.notes[]?] | any(test("not kept: an input is another"))'
+expect_stdout '^mine$'
+expect_equal "$(grep -c "^cupel: running job" stderr)" 3
+run_cupel exec --root jobs.yaml:third -- ls /k
+expect_exit 0
+expect_equal "$(tr '\n' ' ' <stdout)" 'base build second '
+cat >kept.yaml <<'YAML'
+cupel: 1
+defaults: {limits: {wall: 60s}}
+jobs:
+  base: {run: 'mkdir -p /srv/out && echo base >/srv/out/base'}
+  build: {from: base, inputs: [{from: tree, to: /work}], run: 'echo one >/srv/out/file; echo built >/work/built'}
+  other: {run: 'mkdir -p /srv/other; echo other >/srv/other/file'}
+  broken:
+    inputs: [{job: build, from: /srv/out, to: /a}, {job: other, from: /srv/other, to: /o, mode: ro}, {job: build, from: /work, to: /w}]
+    run: echo mine >/a/mine; rm /a/file; echo mine >/w/mine; false
+YAML
+busybox=$(command -v busybox)
+[[ -z $busybox ]] || cat >>kept.yaml <<YAML
+  elsewhere: {rootfs: scratch, inputs: [{job: other, from: /srv/other}, {from: $busybox, to: /busybox, mode: ro}], run: [/busybox, "false"]}
+YAML
+cupel_run kept.yaml --keep-failed
+expect_exit 1
+[[ -z $busybox ]] || expect_result elsewhere '[.notes[]?] | any(test("not kept: an input is the files of a job with another"))'
+sed -i 's/echo one/echo two/' kept.yaml
+run_cupel shell --failed broken -- sh -c 'cd /; cat a/base a/mine o/file w/built w/mine w/file; ls a; ! touch /o/x 2>/dev/null'
+expect_exit 0
+expect_equal "$(tr '\n' ' ' <stdout)" 'base mine other built mine original base mine '
+run_cupel clean --kept
+expect_exit 0
 
 all_done
