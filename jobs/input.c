@@ -59,6 +59,18 @@ void key_set_untrusted(struct loader *l, const struct key *k, const struct node 
     in->says_untrusted = value_bool(l, value, k->name, &in->untrusted);
 }
 
+void key_set_input_git(struct loader *l, const struct key *k, const struct node *value,
+                       void *object)
+{
+    struct input_draft *in = object;
+    size_t index;
+
+    if (l->host == NULL) /* whoever sends a job may have filled the directory, too */
+        problem_at(l, value->key, "'%s' is for job files", k->name);
+    else if (value_choice(l, value, k, &index))
+        in->input.git = index == 0 ? JOBS_GIT_TRACKED : JOBS_GIT_UNIGNORED;
+}
+
 /* Where links are followed, once all keys are known. What is trusted by name is followed to the
  * end, and what is not from the start on. */
 static void settle_trust(struct input_draft *in)
@@ -98,7 +110,7 @@ static void check_place(struct loader *l, const struct node *n, const struct job
 static void taken_read(struct loader *l, const struct node *n, struct input_draft *in,
                        struct jobs_input *ret)
 {
-    static const char *const not_with[] = {"exclude", "untrusted"};
+    static const char *const not_with[] = {"exclude", "untrusted", "git"};
     const struct node *at;
 
     for (size_t i = 0; i < ARRAY_SIZE(not_with); i++)
@@ -156,6 +168,17 @@ size_t input_of_item(struct arena *arena, const struct jobs_job *job, const stru
     return JOBS_NO_INPUT;
 }
 
+/* Refuses to ask git where whoever filled the directory would choose the answer. */
+static bool check_git(struct loader *l, const struct node *n, const struct jobs_input *input)
+{
+    if (input->git == JOBS_GIT_NOT_ASKED || !input->host.untrusted)
+        return true;
+    problem_at(l, node_child(n, "git"),
+               "'git' is for directories that are trusted, and others may have filled this one; "
+               "where they have not, say `untrusted: false`");
+    return false;
+}
+
 static void input_read(struct loader *l, struct draft *d, const struct node *n,
                        struct jobs_input *input)
 {
@@ -176,7 +199,8 @@ static void input_read(struct loader *l, struct draft *d, const struct node *n,
     if (in.from == NULL || !value_named_path(l, in.from, name, &in.input.host))
         return;
     settle_trust(&in);
-    if (!value_host_path_exists(l, in.from, name, true, &in.input.host))
+    if (!check_git(l, n, &in.input) ||
+        !value_host_path_exists(l, in.from, name, true, &in.input.host))
         return;
     in.input.from = in.input.host.path;
     if (in.input.to == NULL)

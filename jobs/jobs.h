@@ -226,6 +226,8 @@ struct jobs_bridge {
     size_t n_members;
 };
 
+struct path_list;
+
 enum jobs_input_mode { JOBS_INPUT_COW, JOBS_INPUT_RO, JOBS_INPUT_COPY };
 
 /* A path of the host that a job file names. */
@@ -239,6 +241,9 @@ struct jobs_host_path {
      */
     bool untrusted;
 };
+/* Which files of a checkout an input is. */
+enum jobs_git { JOBS_GIT_NOT_ASKED, JOBS_GIT_TRACKED, JOBS_GIT_UNIGNORED };
+
 enum jobs_owner {
     JOBS_OWNER_USER, /* what belongs to the host's owner belongs to the job's user */
     JOBS_OWNER_HOST, /* ids stay as they are */
@@ -262,7 +267,9 @@ struct jobs_input {
     const char *to;   /* absolute path in the job */
     enum jobs_input_mode mode;
     struct jobs_globs exclude; /* relative to the directory: what of it the job does not see */
-    unsigned depth;            /* jobs_job.depth of the job that brought it in */
+    enum jobs_git git;         /* then, of a directory, the job sees what is on this list alone: */
+    const struct path_list *listed; /* of the run; NULL until it is prepared */
+    unsigned depth;                 /* jobs_job.depth of the job that brought it in */
     /* 1 and more: no path of the host's, but the path number cache_path of jobs_job.caches[cache -
      * 1]
      */

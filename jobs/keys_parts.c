@@ -49,6 +49,8 @@ static const struct choice choices_mode[] = {[JOBS_INPUT_COW] = {"cow", true},
 static const struct choice choices_owner[] = {
     [JOBS_OWNER_USER] = {"user", true}, [JOBS_OWNER_HOST] = {"host", true}, {0}};
 
+static const struct choice choices_git[] = {{"tracked", true}, {"unignored", true}, {0}};
+
 #define WORDS_CORES "a number of cores such as 1.5 or 150%"
 #define WORDS_DURATION "a duration such as 250ms, 90s or 1h30m"
 #define WORDS_WALL WORDS_DURATION ", or none"
@@ -251,6 +253,15 @@ TABLE(input, "Keys of an input", "an input",
        .type = TYPE_TEXT,
        .set = key_set_globs,
        .offset = INPUT_FIELD(exclude)},
+      {.name = "git",
+       .value = "tracked or unignored",
+       .fallback = "all that there is",
+       .help = "which files of a git checkout the job sees: those that git tracks, or those and "
+               "new ones that it does not ignore; `.git` in neither case",
+       .forms = FORM_ONE,
+       .type = TYPE_CHOICE,
+       .choices = choices_git,
+       .set = key_set_input_git},
       {.name = "untrusted",
        .value = "true or false",
        .fallback = "links within a relative path are refused, those of an absolute one followed",

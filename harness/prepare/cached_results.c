@@ -6,6 +6,7 @@
  * other ones than those is not kept. */
 #include "harness/prepare/cached_results.h"
 
+#include "base/path_list.h"
 #include "base/weaken.h"
 #include "harness/attempt/environment.h"
 #include "harness/run/instances.h"
@@ -101,6 +102,8 @@ static int inputs_of(struct result_keys *k, const struct jobs_job *job, struct c
             r = cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "an input is of no path");
         else if (!weakened("result-inputs"))
             r = content_of(k, &in->host, err);
+        if (in->listed != NULL)
+            texts_of(k, "git", path_list_paths(in->listed));
     }
     return r;
 }

@@ -4,6 +4,7 @@
  * The cache knows when that is called for, and who else is at it. */
 #include "harness/prepare/derive.h"
 
+#include "base/path_list.h"
 #include "harness/attempt/results.h"
 #include "harness/attempt/slot.h"
 #include "harness/attempt/wire.h"
@@ -88,6 +89,8 @@ static int add_inputs(struct texts *t, const struct prepared *p, const struct jo
         derive_add(t, arena_printf(t->arena, "%d %s", in->mode, r == 0 ? digest : ""));
         if (in->exclude.patterns != NULL)
             add_list(t, "exclude", in->exclude.patterns);
+        if (in->listed != NULL)
+            add_list(t, "git", path_list_paths(in->listed));
     }
     return r;
 }

@@ -9,6 +9,7 @@
 #include "harness/attempt/identity.h"
 #include "harness/prepare/derive.h"
 #include "harness/prepare/enforceable.h"
+#include "harness/prepare/git_inputs.h"
 #include "harness/prepare/networks.h"
 #include "harness/prepare/roots.h"
 #include "harness/prepare/run_names.h"
@@ -364,6 +365,11 @@ static int step_enforceable(struct preparation *s)
     return enforceable_check(&s->p, s->options, s->err);
 }
 
+static int step_git_inputs(struct preparation *s)
+{
+    return git_inputs_list(&s->p.run, s->err);
+}
+
 static int step_out(struct preparation *s)
 {
     int r;
@@ -523,6 +529,7 @@ static const struct {
     {"run-own-limits", step_own_limits},
     {"run-host", step_host},
     {"run-devices", step_devices},
+    {"run-git-inputs", step_git_inputs},
     {"run-store", step_store},
     {"run-disk", step_disk},
     {"run-keeping", step_keeping},
@@ -650,6 +657,7 @@ void prepared_end(struct prepared *p)
     networks_close(&p->run);
     secrets_forget(&p->run);
     cached_results_free(&p->run);
+    git_inputs_free(&p->run);
     free(p->run.root_log_names);
     free(p->run.instances);
 }

@@ -108,6 +108,7 @@ struct run {
     struct reports_out *out;
     const struct run_streams *streams; /* NULL: all jobs have logs */
     struct reports_out *files;         /* then: where artifacts go, or NULL */
+    struct run_listing *listings;      /* of the inputs that have `git` */
     /* the out directory; without one, that of runs here; or NULL */
     struct sandbox_hidden *hidden;
     int dirfd;     /* the run's directory in the store */

@@ -316,6 +316,11 @@ static void test_job_values(void **state)
          "3:27: 'artifacts' stands for more than 256 patterns\n"},
         {JOB("inputs: [{from: ., exclude: [a, /b]}]"),
          "3:43: 'exclude' must name what is in the directory, relative to it: '/b'\n"},
+        {JOB("inputs: [{from: ., git: all}]"),
+         "3:39: 'git' must be tracked or unignored, not 'all'\n"},
+        {JOB("inputs: [{from: ., git: tracked, untrusted: true}]"),
+         "3:39: 'git' is for directories that are trusted, and others may have filled this one; "
+         "where they have not, say `untrusted: false`\n"},
         {JOB("artifacts: {paths: a, exclude: 'b/{c,../d}'}"),
          "3:46: 'exclude' must not contain '..': 'b/{c,../d}'\n"},
         {JOB("artifacts: {paths: a, if-missing: warn}"),

@@ -7,10 +7,10 @@
 #include "harness/sandbox/slot/hidden.h"
 #include "harness/sandbox/slot/id_map.h"
 #include "harness/sandbox/slot/keep_copy.h"
+#include "harness/sandbox/slot/seen.h"
 #include "harness/sandbox/slot/stage.h"
 #include "harness/sandbox/slot/upper.h"
 
-#include "base/patterns.h"
 #include "base/weaken.h"
 
 #include <dirent.h>
@@ -169,14 +169,16 @@ int copies_make(struct sandbox_stage *s, int dir, const struct jobs_input *in,
         openat(upper_fd(s->upper), path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     cleanup_close int aside =
         openat(upper_fd(s->upper), job_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
+    struct seen seen;
     int r;
 
     if (to < 0 || aside < 0)
         return -errno;
-    if (in->exclude.patterns != NULL)
-        bounds.exclude = patterns_new(in->exclude.patterns, "/");
+    if (in->git != JOBS_GIT_NOT_ASKED && in->listed == NULL)
+        return -ENODATA;
+    if (seen_begin(&seen, in))
+        bounds.seen = &seen;
     r = keep_copy_contents(dir, to, aside, &bounds);
-    patterns_free(bounds.exclude);
+    seen_end(&seen);
     return r == -ECANCELED && stop.late ? -ETIMEDOUT : r;
 }

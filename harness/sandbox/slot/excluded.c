@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* excluded: the whiteouts of an input's `exclude`, in the layer over it that hides the out
- * directory as well (hidden.c). The tree is walked when a job starts, no further than patterns
- * lead: a name that comes up later is seen. Whoever filled the tree chose its names and its depth,
- * so nothing is opened by a path or through a link, and what is nested too deep is an error: it
- * would be seen otherwise. In the slot.
+/* excluded: the whiteouts of an input's `exclude` and `git`, in the layer over it that hides the
+ * out directory as well (hidden.c). The tree is walked when a job starts, no further than patterns
+ * and list lead: a name that comes up later is seen. Whoever filled the tree chose its names and
+ * its depth, so nothing is opened by a path or through a link, and what is nested too deep is an
+ * error: it would be seen otherwise. In the slot.
  *
  * Not responsible for inputs that are copied: keep_copy.c leaves out the same. */
 #include "harness/sandbox/slot/excluded.h"
 #include "harness/sandbox/slot/hidden.h"
+#include "harness/sandbox/slot/seen.h"
 #include "harness/sandbox/slot/stage.h"
-
-#include "base/patterns.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define DEPTH_MAX 128
 
 struct excluding {
     struct sandbox_stage *stage;
     size_t input;
-    struct patterns *patterns;
+    struct seen seen;
     bool *hides;
 };
 
@@ -77,20 +77,17 @@ static int whiteout(struct excluding *e, struct excluded_place *p, const char *n
     return r < 0 ? r : mknodat(layer, name, S_IFCHR, 0) < 0 ? -errno : 0;
 }
 
-static int walk(struct excluding *e, struct excluded_place *p, const struct pattern_states *states);
+static int walk(struct excluding *e, struct excluded_place *p, const struct seen_at *at);
 
-static int enter(struct excluding *e, struct excluded_place *p, const struct pattern_states *states,
+static int enter(struct excluding *e, struct excluded_place *p, const struct seen_at *at,
                  const char *name)
 {
     struct excluded_place below = {
         .above = p, .name = name, .dir = -EBADF, .layer = -EBADF, .depth = p->depth + 1};
-    struct pattern_states next;
     int r;
 
-    if (!patterns_enter(e->patterns, states, name, &next))
-        return 0;
     below.dir = open_in(p->dir, name);
-    r = below.dir >= 0          ? walk(e, &below, &next)
+    r = below.dir >= 0          ? walk(e, &below, at)
         : below.dir == -ENOTDIR ? 0 /* a file */
         : below.dir == -ELOOP   ? 0 /* a link, which leads to nothing of its own */
         : below.dir == -ENOENT  ? 0 /* no longer */
@@ -98,11 +95,39 @@ static int enter(struct excluding *e, struct excluded_place *p, const struct pat
                                 : below.dir;
     base_closep(&below.layer);
     base_closep(&below.dir);
-    pattern_states_free(&next);
     return r;
 }
 
-static int walk(struct excluding *e, struct excluded_place *p, const struct pattern_states *states)
+static bool is_directory(const struct excluded_place *p, const struct dirent *entry)
+{
+    struct stat st;
+
+    if (entry->d_type != DT_UNKNOWN)
+        return entry->d_type == DT_DIR;
+    return fstatat(p->dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int take_entry(struct excluding *e, struct excluded_place *p, const struct seen_at *at,
+                      const struct dirent *entry)
+{
+    struct seen_at below;
+    int r = 0;
+
+    switch (seen_look(&e->seen, at, entry->d_name, is_directory(p, entry), &below)) {
+    case SEEN_NOT:
+        r = whiteout(e, p, entry->d_name);
+        break;
+    case SEEN_PARTLY:
+        r = enter(e, p, &below, entry->d_name);
+        break;
+    case SEEN_ALL:
+        break;
+    }
+    seen_at_free(&below);
+    return r;
+}
+
+static int walk(struct excluding *e, struct excluded_place *p, const struct seen_at *at)
 {
     int fd = p->depth == DEPTH_MAX ? -ELOOP : open_in(p->dir, "."), r = 0;
     DIR *list = fd < 0 ? NULL : fdopendir(fd);
@@ -115,9 +140,7 @@ static int walk(struct excluding *e, struct excluded_place *p, const struct patt
     }
     while (r == 0 && (errno = 0, entry = readdir(list)) != NULL)
         if (!file_is_dot(entry->d_name))
-            r = patterns_match(e->patterns, states, entry->d_name, false)
-                    ? whiteout(e, p, entry->d_name)
-                    : enter(e, p, states, entry->d_name);
+            r = take_entry(e, p, at, entry);
     if (r == 0 && errno != 0)
         r = -errno;
     (void)closedir(list);
@@ -125,25 +148,24 @@ static int walk(struct excluding *e, struct excluded_place *p, const struct patt
     return r == 0 && p->touched ? hidden_be_like(p->layer, p->dir) : r;
 }
 
-int excluded_lay_over_input(struct sandbox_stage *s, size_t input, const struct jobs_globs *exclude,
+int excluded_lay_over_input(struct sandbox_stage *s, size_t input, const struct jobs_input *in,
                             int mount, bool *hides)
 {
     struct excluding e = {.stage = s, .input = input, .hides = hides};
     struct excluded_place top = {.dir = -EBADF, .layer = -EBADF};
-    struct pattern_states states;
+    struct seen_at at;
     int r;
 
-    if (exclude->patterns == NULL)
+    if (in->git != JOBS_GIT_NOT_ASKED && in->listed == NULL)
+        return -ENODATA;
+    if (!seen_begin(&e.seen, in))
         return 0;
+    seen_at_top(&e.seen, &at);
     top.dir = open_in(mount, ".");
-    if (top.dir < 0)
-        return top.dir;
-    e.patterns = patterns_new(exclude->patterns, "/");
-    patterns_begin(e.patterns, &states);
-    r = walk(&e, &top, &states);
+    r = top.dir < 0 ? top.dir : walk(&e, &top, &at);
     base_closep(&top.layer);
     base_closep(&top.dir);
-    pattern_states_free(&states);
-    patterns_free(e.patterns);
+    seen_at_free(&at);
+    seen_end(&e.seen);
     return r;
 }

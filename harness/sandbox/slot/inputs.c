@@ -121,7 +121,7 @@ static int clone_directory(struct sandbox_stage *s, size_t i, const struct jobs_
 
     if (r >= 0)
         r = hidden_lay_over_input(s, i, st, to->mount, &to->hides);
-    return r < 0 ? r : excluded_lay_over_input(s, i, &in->exclude, to->mount, &to->hides);
+    return r < 0 ? r : excluded_lay_over_input(s, i, in, to->mount, &to->hides);
 }
 
 /* What an earlier run saved, or nothing yet. */

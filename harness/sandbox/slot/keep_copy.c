@@ -7,9 +7,9 @@
 #include "harness/sandbox/init/copy_data.h"
 #include "harness/sandbox/slot/hidden.h"
 #include "harness/sandbox/slot/id_map.h"
+#include "harness/sandbox/slot/seen.h"
 
 #include "base/base.h"
-#include "base/patterns.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -27,7 +27,8 @@ struct copying {
     struct owner_change change;
     uint64_t bytes, files;
     int links;
-    struct pattern_states excluded; /* in the present directory */
+    bool partly; /* of the present directory, `seen` has to be asked */
+    struct seen_at at;
 };
 
 static int check(const struct copying *c)
@@ -187,21 +188,6 @@ static bool is_mounted(const struct copying *c, int dir)
            (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
-/* A directory, but for what the patterns leave out of it. */
-static int copy_tree_below(struct copying *c, int from, int to, const char *name, unsigned depth)
-{
-    struct pattern_states above = c->excluded;
-    int r;
-
-    c->excluded = (struct pattern_states){0};
-    if (above.n > 0)
-        (void)patterns_enter(c->bounds->exclude, &above, name, &c->excluded);
-    r = copy_tree(c, from, to, depth);
-    pattern_states_free(&c->excluded);
-    c->excluded = above;
-    return r;
-}
-
 static int copy_opened(struct copying *c, int from, int to_dir, const char *name, unsigned depth)
 {
     cleanup_close int to = -EBADF;
@@ -213,7 +199,7 @@ static int copy_opened(struct copying *c, int from, int to_dir, const char *name
     to = openat(to_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (to < 0)
         return -errno;
-    r = is_mounted(c, from) ? 0 : copy_tree_below(c, from, to, name, depth + 1);
+    r = is_mounted(c, from) ? 0 : copy_tree(c, from, to, depth + 1);
     if (r == 0)
         r = copy_attributes(c, from, to);
     return r == 0 ? copy_owner(c, to, &st) : r;
@@ -247,6 +233,31 @@ static int copy_other(struct copying *c, int from, int to, const char *name, con
     return r;
 }
 
+/* Copies an entry, but for what is left out. */
+static int copy_entry(struct copying *c, int from, int to, const char *name, const struct stat *st,
+                      unsigned depth)
+{
+    const struct seen_at at = c->at;
+    const bool partly = c->partly;
+    struct seen_at below = {0};
+    enum seen_what what =
+        c->partly ? seen_look(c->bounds->seen, &c->at, name, S_ISDIR(st->st_mode), &below)
+                  : SEEN_ALL;
+    int r = 0;
+
+    if (what != SEEN_NOT && !S_ISDIR(st->st_mode))
+        return copy_other(c, from, to, name, st);
+    if (what != SEEN_NOT) {
+        c->partly = what == SEEN_PARTLY;
+        c->at = below;
+        r = copy_directory(c, from, to, name, depth);
+        c->partly = partly;
+        c->at = at;
+    }
+    seen_at_free(&below);
+    return r;
+}
+
 /* Everything in it. */
 static int copy_tree(struct copying *c, int from, int to, unsigned depth)
 {
@@ -268,13 +279,8 @@ static int copy_tree(struct copying *c, int from, int to, unsigned depth)
         r = check(c);
         if (r == 0 && fstatat(from, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             r = -errno;
-        if (r == 0 && (hidden_is(c->bounds->hidden, &st) ||
-                       (c->excluded.n > 0 &&
-                        patterns_match(c->bounds->exclude, &c->excluded, e->d_name, false))))
-            continue;
-        if (r == 0)
-            r = S_ISDIR(st.st_mode) ? copy_directory(c, from, to, e->d_name, depth)
-                                    : copy_other(c, from, to, e->d_name, &st);
+        if (r == 0 && !hidden_is(c->bounds->hidden, &st))
+            r = copy_entry(c, from, to, e->d_name, &st, depth);
     }
     if (r == 0 && errno != 0)
         r = -errno;
@@ -317,11 +323,13 @@ int keep_copy_contents(int from, int to, int aside, const struct keep_copy_bound
     struct stat st;
     int r = fstat(from, &st) < 0 ? -errno : make_links(&c, aside, &links);
 
-    if (bounds->exclude != NULL)
-        patterns_begin(bounds->exclude, &c.excluded);
+    if (bounds->seen != NULL) {
+        c.partly = true;
+        seen_at_top(bounds->seen, &c.at);
+    }
     if (r == 0)
         r = copy_tree(&c, from, to, 0);
-    pattern_states_free(&c.excluded);
+    seen_at_free(&c.at);
     if (r == 0)
         r = copy_attributes(&c, from, to);
     if (r == 0)

@@ -5,7 +5,7 @@
 #include "harness/sandbox/sandbox.h"
 
 struct owner_change;
-struct patterns;
+struct seen;
 
 struct keep_copy_bounds {
     uint64_t bytes, files;
@@ -17,7 +17,7 @@ struct keep_copy_bounds {
     uint32_t ids, id_base;
     const struct owner_change *change;   /* before that */
     const struct sandbox_hidden *hidden; /* is left out; or NULL */
-    struct patterns *exclude;            /* of keep_copy_contents: so is what matches; or NULL */
+    const struct seen *seen; /* of keep_copy_contents: so is what that leaves out; or NULL */
 };
 /* Copies the directory `name` of from_dir into to_dir, where it must not be yet. -EFBIG beyond the
  * bounds, -ELOOP for what is nested too deep, -ECANCELED when stopped; what there is by then is for
