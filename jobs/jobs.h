@@ -648,6 +648,11 @@ struct jobs_plan {
     struct arena *arena;
 };
 
+/* A directory of the host, however it is called. */
+struct jobs_own_dir {
+    uint64_t device, inode;
+};
+
 /* What a file's parameters are set to, besides what it says itself. */
 struct jobs_parameters {
     const char *const *given; /* "NAME=VALUE", the last of a name wins; of `--set` */
@@ -655,6 +660,9 @@ struct jobs_parameters {
     /* what an earlier plan of the file has included, instead of what is there now; or NULL */
     const struct jobs_inclusion *inclusions;
     size_t n_inclusions;
+    /* what is cupel's own, and in no pattern's way: the out directory of the run, and the store */
+    const struct jobs_own_dir *own;
+    size_t n_own;
 };
 
 /* The path that is no file but standard input, as if the text lay in the current directory; the

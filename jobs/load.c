@@ -242,6 +242,14 @@ const char *load_dir_of(const struct loader *l, const struct node *n)
                : l->plan->dir;
 }
 
+struct expand_where load_where(const struct loader *l, const char *dir)
+{
+    const struct jobs_parameters *p = l->parameters;
+
+    return (struct expand_where){
+        .dir = dir, .own = p != NULL ? p->own : NULL, .n_own = p != NULL ? p->n_own : 0};
+}
+
 void load_note_reading(struct loader *l, const char *dir, const char *path, bool is_names)
 {
     const char *whole = path[0] == '/' ? arena_strdup(l->plan->arena, path)

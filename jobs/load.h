@@ -465,6 +465,9 @@ int load_file(const char *path, const struct load_from *how, struct jobs_plan **
               struct strbuf *problems, struct cupel_error *err);
 /* Returns the directory that relative paths in the node refer to: of the file that it is from. */
 const char *load_dir_of(const struct loader *l, const struct node *n);
+/* Returns where patterns that stand in files of this directory are looked for. */
+struct expand_where;
+struct expand_where load_where(const struct loader *l, const char *dir);
 /* Notes in the plan what is read to write it out (struct jobs_reading). */
 void load_note_reading(struct loader *l, const char *dir, const char *path, bool is_names);
 /* Absolute path of the directory that the file is in, links resolved; malloc'ed, or NULL. */

@@ -47,17 +47,20 @@ int cli_load_plan(const char *path, const struct cli_list *set, struct jobs_plan
 struct cli_command;
 struct cli_words;
 int cli_find_files(const struct cli_command *command, struct cli_words *words);
-/* Loads several files, and says what is wrong with each, or with a `--set` of a parameter that none
- * of them has. 0, or the worst exit code; of a good file there is a plan then, of others NULL, and
- * of all where a `--set` is wrong. `ret_expanded` (NULL: not wanted): what each comes to. */
-int cli_load_plans(char *const *paths, size_t n, const struct cli_list *set,
+/* Loads several files for a run with this out directory (NULL: where runs report to by themselves),
+ * in which no pattern of theirs finds anything, and says what is wrong with each, or with a `--set`
+ * of a parameter that none of them has. 0, or the worst exit code; of a good file there is a plan
+ * then, of others NULL, and of all where a `--set` is wrong. `ret_expanded` (NULL: not wanted):
+ * what each comes to. */
+int cli_load_plans(char *const *paths, size_t n, const struct cli_list *set, const char *out,
                    struct jobs_plan **ret_plans, struct jobs_expanded **ret_expanded);
 /* Frees the plans, and the array. */
 void cli_free_plans(struct jobs_plan **plans, size_t n);
 /* Does what cli_load_plan does for a copy that a run has made of the job file `path`, with the
- * parameters that it had (NULL-terminated, or NULL); closes fd, which may be a negative errno. */
-int cli_load_record(int fd, const char *path, char *const *set, struct jobs_plan **ret_plan,
-                    struct cupel_error *err);
+ * parameters that it had (NULL-terminated, or NULL) and its out directory; closes fd, which may be
+ * a negative errno. */
+int cli_load_record(int fd, const char *path, char *const *set, const char *out,
+                    struct jobs_plan **ret_plan, struct cupel_error *err);
 /* What the run had besides: user and workdir of the root's image (NULL: none), which stand where
  * the file says nothing, and the values that the job's pass-env found, instead of those that it
  * would find now. The texts are borrowed. */

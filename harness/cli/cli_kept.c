@@ -69,7 +69,8 @@ static int open_kept(int store, const struct kept *k, struct session_options *o,
     struct jobs_job *job = NULL;
     int r = image < 0
                 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, image, "cannot open the kept disk")
-                : cli_load_record(kept_open(store, k, "file"), k->file, k->set, &plan, err);
+                : cli_load_record(kept_open(store, k, "file"), k->file, k->set,
+                                  k->out[0] != '\0' ? k->out : NULL, &plan, err);
 
     if (r == 0)
         r = choose_job(plan, k, &job, err);

@@ -2,8 +2,12 @@
 /* cli_load: what several subcommands share: reading a job file and saying what is wrong. */
 #include "harness/cli/cli.h"
 #include "harness/cli/options.h"
+#include "harness/run/run_options.h"
 #include "jobs/jobs.h"
+#include "reports/reports.h"
+#include "rootfs-cache/cache.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -35,11 +39,40 @@ int cli_find_files(const struct cli_command *command, struct cli_words *words)
                      command->words, name, hidden);
 }
 
-static int load_plan(const char *path, const struct cli_list *set, struct jobs_plan **ret_plan,
-                     struct jobs_expanded **ret_expanded)
+/* Directories of cupel's own. */
+struct own_dirs {
+    struct jobs_own_dir list[2];
+    size_t n;
+};
+
+static void add_own(struct own_dirs *own, const char *path, bool only_outs)
+{
+    cleanup_close int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+
+    if (fd >= 0 && fstat(fd, &st) == 0 && (!only_outs || reports_out_is_one(fd)))
+        own->list[own->n++] = (struct jobs_own_dir){st.st_dev, st.st_ino};
+}
+
+/* Finds them by their place, as the run will hide them (prepare/prepare.c): a mark in it would have
+ * anybody hide files. */
+static void find_own(struct own_dirs *own, const char *out)
+{
+    cleanup_free char *ids = ids_describe(), /* else we are root of a namespace of our own */
+        *store = cache_place(geteuid() == 0 && ids == NULL);
+
+    add_own(own, out != NULL ? out : RUN_OUT, out == NULL);
+    if (store != NULL)
+        add_own(own, store, false);
+}
+
+static int load_plan(const char *path, const struct cli_list *set, const struct own_dirs *own,
+                     struct jobs_plan **ret_plan, struct jobs_expanded **ret_expanded)
 {
     const struct jobs_parameters parameters = {.given = set != NULL ? set->items : NULL,
-                                               .n = set != NULL ? set->n : 0};
+                                               .n = set != NULL ? set->n : 0,
+                                               .own = own->list,
+                                               .n_own = own->n};
     cleanup_strbuf struct strbuf problems = {0};
     struct cupel_error err;
     int r = ret_expanded != NULL
@@ -57,7 +90,10 @@ static int load_plan(const char *path, const struct cli_list *set, struct jobs_p
 
 int cli_load_plan(const char *path, const struct cli_list *set, struct jobs_plan **ret_plan)
 {
-    return load_plan(path, set, ret_plan, NULL);
+    struct own_dirs own = {0};
+
+    find_own(&own, NULL);
+    return load_plan(path, set, &own, ret_plan, NULL);
 }
 
 static bool is_parameter(const char *set, const struct jobs_plan *plan)
@@ -94,15 +130,17 @@ static int check_set(const struct cli_list *set, struct jobs_plan *const *plans,
     return 0;
 }
 
-int cli_load_plans(char *const *paths, size_t n, const struct cli_list *set,
+int cli_load_plans(char *const *paths, size_t n, const struct cli_list *set, const char *out,
                    struct jobs_plan **ret_plans, struct jobs_expanded **ret_expanded)
 {
+    struct own_dirs own = {0};
     struct cupel_error err;
     int worst = 0;
 
+    find_own(&own, out);
     for (size_t i = 0; i < n; i++) {
-        int code =
-            load_plan(paths[i], set, &ret_plans[i], ret_expanded != NULL ? &ret_expanded[i] : NULL);
+        int code = load_plan(paths[i], set, &own, &ret_plans[i],
+                             ret_expanded != NULL ? &ret_expanded[i] : NULL);
 
         worst = code > worst ? code : worst;
     }
@@ -152,9 +190,10 @@ static struct jobs_inclusion *find_inclusions(const char *text, size_t *len, siz
     return list;
 }
 
-int cli_load_record(int fd, const char *path, char *const *set, struct jobs_plan **ret_plan,
-                    struct cupel_error *err)
+int cli_load_record(int fd, const char *path, char *const *set, const char *out,
+                    struct jobs_plan **ret_plan, struct cupel_error *err)
 {
+    struct own_dirs own = {0};
     struct jobs_parameters parameters = {.given = (const char *const *)set};
     cleanup_strbuf struct strbuf problems = {0};
     cleanup_free struct jobs_inclusion *inclusions = NULL;
@@ -170,6 +209,9 @@ int cli_load_record(int fd, const char *path, char *const *set, struct jobs_plan
         parameters.n++;
     inclusions = find_inclusions(text, &len, &parameters.n_inclusions);
     parameters.inclusions = inclusions;
+    find_own(&own, out);
+    parameters.own = own.list;
+    parameters.n_own = own.n;
     r = jobs_load_text_with(path, text, len, &parameters, ret_plan, &problems, err);
     if (r < 0 && problems.data != NULL)
         (void)fputs(problems.data, stderr);

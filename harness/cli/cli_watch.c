@@ -190,7 +190,7 @@ static int load_again(struct watching *w)
 {
     struct jobs_plan **plans = xcalloc(w->o->n, sizeof(*plans));
     bool **selected = xcalloc(w->o->n, sizeof(*selected));
-    int code = cli_load_plans(w->o->files, w->o->n, w->o->set, plans, NULL);
+    int code = cli_load_plans(w->o->files, w->o->n, w->o->set, w->o->out, plans, NULL);
 
     if (code == 0)
         code = cli_choose(w->o->choice, plans, w->o->n, NULL, selected);

@@ -99,7 +99,7 @@ static int cmd_enter_job(int store, const struct enterable *r, struct session_op
     struct enterable_handle handle;
     struct jobs_plan *plan = NULL;
     struct jobs_job *job = NULL;
-    int e = cli_load_record(enterable_open(store, r, text), r->file, r->set, &plan, err);
+    int e = cli_load_record(enterable_open(store, r, text), r->file, r->set, NULL, &plan, err);
 
     if (e == 0)
         e = find_job(plan, r->name, &job, err);

@@ -94,7 +94,7 @@ static int list_files(char *const *paths, size_t n, const struct list_arguments 
 {
     struct jobs_plan **plans = xcalloc(n, sizeof(*plans));
     cleanup_free struct jobs_expanded **expanded = xcalloc(n, sizeof(*expanded));
-    int worst = cli_load_plans(paths, n, &a->set, plans, a->expanded ? expanded : NULL);
+    int worst = cli_load_plans(paths, n, &a->set, NULL, plans, a->expanded ? expanded : NULL);
     size_t n_good = 0;
 
     /* those that are right come first, and are listed although others are wrong */

@@ -146,7 +146,7 @@ struct run_set {
 /* Loads every file, so that all problems of all of them are told at once; 0 or the exit code. */
 static int load_all(const struct run_arguments *a, char **files, struct run_set *set)
 {
-    return cli_load_plans(files, set->n, &a->set, set->plans, NULL);
+    return cli_load_plans(files, set->n, &a->set, a->o.out, set->plans, NULL);
 }
 
 /* Has every job be among those that are chosen, if nothing was asked about them yet. */

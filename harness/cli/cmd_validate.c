@@ -27,7 +27,7 @@ static const struct cli_command command = {
 static int validate(char *const *paths, size_t n, const struct cli_list *set)
 {
     struct jobs_plan **plans = xcalloc(n, sizeof(*plans));
-    int code = cli_load_plans(paths, n, set, plans, NULL);
+    int code = cli_load_plans(paths, n, set, NULL, plans, NULL);
 
     for (size_t i = 0; i < n; i++)
         if (plans[i] != NULL)

@@ -31,6 +31,7 @@ struct matching_top {
 struct matching {
     const char *parts[PARTS_MAX];
     size_t n_parts;
+    const struct expand_where *where;
     enum expand_kind kind;
     struct arena *arena;
     struct expand_match *matches;
@@ -159,6 +160,16 @@ static void refuse(struct matching *m, const char *path, size_t part, int r, con
 
 static void match_in(struct matching *m, int dirfd, const char *path, size_t part, unsigned depth);
 
+/* Whether it is a directory of cupel's own. */
+static bool is_own(const struct matching *m, const struct stat *st)
+{
+    bool is = false;
+
+    for (size_t i = 0; i < m->where->n_own; i++)
+        is |= m->where->own[i].device == st->st_dev && m->where->own[i].inode == st->st_ino;
+    return is;
+}
+
 /* Goes into a directory beneath the one that is open; what is none, or a link, has nothing in it.
  */
 static void match_below(struct matching *m, int dirfd, const char *name, const char *path,
@@ -167,6 +178,10 @@ static void match_below(struct matching *m, int dirfd, const char *name, const c
     cleanup_close int fd =
         openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
+    struct stat st;
+
+    if (fd >= 0 && m->where->n_own > 0 && fstat(fd, &st) == 0 && is_own(m, &st))
+        return;
     if (fd >= 0)
         match_in(m, fd, path, part, depth);
     else if (errno == EACCES || errno == EPERM)
@@ -195,7 +210,8 @@ static void match_name(struct matching *m, int dirfd, const char *name, const ch
         match_below(m, dirfd, name, below, part + 1, depth);
         return;
     }
-    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_wanted(m, &st))
+    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_wanted(m, &st) &&
+        (!is_pattern(m->parts[part]) || !is_own(m, &st)))
         add_match(m, below, NULL);
 }
 
@@ -345,18 +361,18 @@ static int open_named(const char *dir, const char *path, int flags)
     return file_open_trusted(whole, path[0] == '/' ? strlen(whole) : strlen(dir), flags);
 }
 
-static int real_match(const char *dir, const char *pattern, enum expand_kind kind,
+static int real_match(const struct expand_where *where, const char *pattern, enum expand_kind kind,
                       struct arena *arena, struct expand_match **ret_matches, size_t *ret_n,
                       struct cupel_error *err)
 {
-    struct matching m = {.kind = kind, .arena = arena};
+    struct matching m = {.where = where, .kind = kind, .arena = arena};
     cleanup_close int fd = -EBADF;
     const char *before;
     int r;
 
     before = split_pattern(&m, pattern, &r);
     if (r == 0) {
-        fd = open_named(dir, *before != '\0' ? before : ".", O_RDONLY | O_DIRECTORY);
+        fd = open_named(where->dir, *before != '\0' ? before : ".", O_RDONLY | O_DIRECTORY);
         r = fd < 0 ? fd : 0;
     }
     if (r == 0) {
@@ -466,15 +482,15 @@ static int add_file_to_hash(EVP_MD_CTX *hash, const char *dir, const char *path,
     return 0;
 }
 
-static int hash_paths(EVP_MD_CTX *hash, const char *dir, const char *const *paths, size_t n,
-                      struct arena *arena, struct cupel_error *err)
+static int hash_paths(EVP_MD_CTX *hash, const struct expand_where *where, const char *const *paths,
+                      size_t n, struct arena *arena, struct cupel_error *err)
 {
     uint64_t left = HASH_BYTES_MAX;
 
     for (size_t i = 0; i < n; i++) {
         struct expand_match *found;
         size_t n_found;
-        int r = real_match(dir, paths[i], EXPAND_FILES, arena, &found, &n_found, err);
+        int r = real_match(where, paths[i], EXPAND_FILES, arena, &found, &n_found, err);
 
         if (r < 0)
             return r;
@@ -483,7 +499,7 @@ static int hash_paths(EVP_MD_CTX *hash, const char *dir, const char *const *path
         for (size_t k = 0; k < n_found; k++) {
             if (found[k].refused != NULL)
                 return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s", found[k].refused);
-            r = add_file_to_hash(hash, dir, found[k].path, &left);
+            r = add_file_to_hash(hash, where->dir, found[k].path, &left);
             if (r == -EFBIG)
                 return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
                                        "the files have more than %llu GiB together",
@@ -495,8 +511,8 @@ static int hash_paths(EVP_MD_CTX *hash, const char *dir, const char *const *path
     return 0;
 }
 
-static int real_hash(const char *dir, const char *const *paths, size_t n, struct arena *arena,
-                     const char **ret_text, struct cupel_error *err)
+static int real_hash(const struct expand_where *where, const char *const *paths, size_t n,
+                     struct arena *arena, const char **ret_text, struct cupel_error *err)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     char text[2 * EVP_MAX_MD_SIZE + 1];
@@ -510,7 +526,7 @@ static int real_hash(const char *dir, const char *const *paths, size_t n, struct
     if (hash == NULL || EVP_DigestInit_ex(hash, EVP_sha256(), NULL) != 1)
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, ENOMEM, "cannot compute SHA-256");
     if (r == 0)
-        r = hash_paths(hash, dir, paths, n, arena, err);
+        r = hash_paths(hash, where, paths, n, arena, err);
     if (r == 0 && EVP_DigestFinal_ex(hash, digest, &length) != 1)
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, EIO, "cannot compute SHA-256");
     EVP_MD_CTX_free(hash);

@@ -212,6 +212,7 @@ void key_set_generator(struct loader *l, const struct key *k, const struct node 
                        void *object)
 {
     struct matrix_axis *axis = object;
+    struct expand_where where = load_where(l, load_dir_of(l, value));
     struct expand_match *matches;
     struct cupel_error err;
     size_t n;
@@ -222,10 +223,9 @@ void key_set_generator(struct loader *l, const struct key *k, const struct node 
         read_lines(l, axis, value);
         return;
     }
-    load_note_reading(l, load_dir_of(l, value), value->text, true);
-    if (l->host->match(load_dir_of(l, value), value->text,
-                       str_eq(k->name, "dirs") ? EXPAND_DIRS : EXPAND_FILES, l->tree, &matches, &n,
-                       &err) < 0)
+    load_note_reading(l, where.dir, value->text, true);
+    if (l->host->match(&where, value->text, str_eq(k->name, "dirs") ? EXPAND_DIRS : EXPAND_FILES,
+                       l->tree, &matches, &n, &err) < 0)
         problem_at(l, value, "'%s': %s", k->name, err.message);
     else
         set_paths(l, axis, value, matches, n);

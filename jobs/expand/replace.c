@@ -111,6 +111,7 @@ static bool read_paths(struct walk *w, const char *text, const char **paths, siz
 static const char *ask(struct walk *w, const char *what, const char *dir)
 {
     const struct expand_host *host = w->r->l->host;
+    const struct expand_where where = load_where(w->r->l, dir);
     struct arena *arena = w->r->l->tree;
     const char *paths[HASH_PATHS_MAX], *answer = NULL;
     struct cupel_error err;
@@ -131,7 +132,7 @@ static const char *ask(struct walk *w, const char *what, const char *dir)
             what, HASH_PATHS_MAX);
         return NULL;
     } else {
-        r = host->hash(dir, paths, n, arena, &answer, &err);
+        r = host->hash(&where, paths, n, arena, &answer, &err);
         for (size_t i = 0; i < n; i++)
             load_note_reading(w->r->l, dir, paths[i], false);
     }

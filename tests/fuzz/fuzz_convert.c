@@ -16,10 +16,10 @@ static int fake_git(const char *dir, const char *what, struct arena *arena, cons
     return 0;
 }
 
-static int fake_hash(const char *dir, const char *const *paths, size_t n, struct arena *arena,
-                     const char **ret_text, struct cupel_error *err)
+static int fake_hash(const struct expand_where *where, const char *const *paths, size_t n,
+                     struct arena *arena, const char **ret_text, struct cupel_error *err)
 {
-    (void)dir;
+    (void)where;
     (void)paths;
     (void)n;
     (void)err;

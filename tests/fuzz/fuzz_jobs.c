@@ -41,7 +41,7 @@ int __wrap_faccessat(int dirfd, const char *path, int mode, int flags)
 
 /* Files that are made up: as many as the pattern has letters, or none, or a problem; of some, one
  * that is refused. */
-static int fake_match(const char *dir, const char *pattern, enum expand_kind kind,
+static int fake_match(const struct expand_where *where, const char *pattern, enum expand_kind kind,
                       struct arena *arena, struct expand_match **ret_matches, size_t *ret_n,
                       struct cupel_error *err)
 {
@@ -49,7 +49,7 @@ static int fake_match(const char *dir, const char *pattern, enum expand_kind kin
     size_t n = strlen(pattern) % 8;
     struct expand_match *matches = arena_alloc(arena, (n + 1) * sizeof(*matches));
 
-    (void)dir;
+    (void)where;
     (void)kind;
     if (strstr(pattern, "secret") != NULL)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, EACCES, "cannot look for '%s'", pattern);
@@ -106,10 +106,10 @@ static int fake_read(const char *dir, const char *path, struct arena *arena, con
     return 0;
 }
 
-static int fake_hash(const char *dir, const char *const *paths, size_t n, struct arena *arena,
-                     const char **ret_text, struct cupel_error *err)
+static int fake_hash(const struct expand_where *where, const char *const *paths, size_t n,
+                     struct arena *arena, const char **ret_text, struct cupel_error *err)
 {
-    (void)dir;
+    (void)where;
     (void)err;
     *ret_text = arena_printf(arena, "%zu%s", n, paths[0]);
     return 0;

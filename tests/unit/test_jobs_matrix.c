@@ -572,6 +572,7 @@ static void test_too_many_of_one(void **state)
                           xstrdup("/dev/shm/test-matrix-XXXXXX"), /* or it takes a minute */
         *dir = mkdtemp(in_memory) != NULL ? xstrdup(in_memory) : scratch();
     cleanup_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const struct expand_where where = {.dir = dir};
     struct arena *arena = arena_new();
     struct expand_match *found;
     struct cupel_error err;
@@ -587,15 +588,16 @@ static void test_too_many_of_one(void **state)
             assert_int_equal(mknodat(fd, path, S_IFREG | 0644, 0), 0);
         }
     }
-    assert_int_equal(expand_real_host.match(dir, "t0[12]/*", EXPAND_FILES, arena, &found, &n, &err),
-                     0);
+    assert_int_equal(
+        expand_real_host.match(&where, "t0[12]/*", EXPAND_FILES, arena, &found, &n, &err), 0);
     assert_int_equal(n, 1 + MOST);
     assert_string_equal(found[0].path, "t01");
     assert_string_equal(found[0].refused,
                         "t01 has 10000 paths or more that match, which are too many");
     assert_string_equal(found[1].path, "t02/0");
     assert_null(found[1].refused);
-    assert_int_equal(expand_real_host.match(dir, "*/*", EXPAND_FILES, arena, &found, &n, &err), 0);
+    assert_int_equal(expand_real_host.match(&where, "*/*", EXPAND_FILES, arena, &found, &n, &err),
+                     0);
     assert_true(n <= EXPAND_MATCHES_MAX && n >= (size_t)(TOPS - 2) * MOST);
     for (size_t i = 0; i < n; i++)
         assert_true(strlen(found[i].path) == 3 ? found[i].refused != NULL
