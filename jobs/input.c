@@ -71,6 +71,18 @@ void key_set_input_git(struct loader *l, const struct key *k, const struct node 
         in->input.git = index == 0 ? JOBS_GIT_TRACKED : JOBS_GIT_UNIGNORED;
 }
 
+void key_set_input_mtime(struct loader *l, const struct key *k, const struct node *value,
+                         void *object)
+{
+    struct input_draft *in = object;
+    size_t only;
+
+    if (l->host == NULL)
+        problem_at(l, value->key, "'%s' is for job files", k->name);
+    else
+        in->input.has_commit_time = value_choice(l, value, k, &only);
+}
+
 /* Where links are followed, once all keys are known. What is trusted by name is followed to the
  * end, and what is not from the start on. */
 static void settle_trust(struct input_draft *in)
@@ -110,7 +122,7 @@ static void check_place(struct loader *l, const struct node *n, const struct job
 static void taken_read(struct loader *l, const struct node *n, struct input_draft *in,
                        struct jobs_input *ret)
 {
-    static const char *const not_with[] = {"exclude", "untrusted", "git"};
+    static const char *const not_with[] = {"exclude", "untrusted", "git", "mtime"};
     const struct node *at;
 
     for (size_t i = 0; i < ARRAY_SIZE(not_with); i++)
@@ -171,11 +183,18 @@ size_t input_of_item(struct arena *arena, const struct jobs_job *job, const stru
 /* Refuses to ask git where whoever filled the directory would choose the answer. */
 static bool check_git(struct loader *l, const struct node *n, const struct jobs_input *input)
 {
-    if (input->git == JOBS_GIT_NOT_ASKED || !input->host.untrusted)
+    const char *key = input->git != JOBS_GIT_NOT_ASKED ? "git" : "mtime";
+
+    if (input->has_commit_time && input->mode != JOBS_INPUT_COPY)
+        problem_at(l, node_child(n, "mtime"),
+                   "'mtime' sets the times of a copy; in any other mode the files are the host's "
+                   "own: say `mode: copy`");
+    if ((input->git == JOBS_GIT_NOT_ASKED && !input->has_commit_time) || !input->host.untrusted)
         return true;
-    problem_at(l, node_child(n, "git"),
-               "'git' is for directories that are trusted, and others may have filled this one; "
-               "where they have not, say `untrusted: false`");
+    problem_at(l, node_child(n, key),
+               "'%s' is for directories that are trusted, and others may have filled this one; "
+               "where they have not, say `untrusted: false`",
+               key);
     return false;
 }
 

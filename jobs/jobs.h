@@ -269,7 +269,10 @@ struct jobs_input {
     struct jobs_globs exclude; /* relative to the directory: what of it the job does not see */
     enum jobs_git git;         /* then, of a directory, the job sees what is on this list alone: */
     const struct path_list *listed; /* of the run; NULL until it is prepared */
-    unsigned depth;                 /* jobs_job.depth of the job that brought it in */
+    /* `mtime: commit`: everything in the copy has this time, seconds, known once it is prepared */
+    bool has_commit_time;
+    int64_t commit_time;
+    unsigned depth; /* jobs_job.depth of the job that brought it in */
     /* 1 and more: no path of the host's, but the path number cache_path of jobs_job.caches[cache -
      * 1]
      */

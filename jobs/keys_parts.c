@@ -50,6 +50,7 @@ static const struct choice choices_owner[] = {
     [JOBS_OWNER_USER] = {"user", true}, [JOBS_OWNER_HOST] = {"host", true}, {0}};
 
 static const struct choice choices_git[] = {{"tracked", true}, {"unignored", true}, {0}};
+static const struct choice choices_mtime[] = {{"commit", true}, {0}};
 
 #define WORDS_CORES "a number of cores such as 1.5 or 150%"
 #define WORDS_DURATION "a duration such as 250ms, 90s or 1h30m"
@@ -262,6 +263,15 @@ TABLE(input, "Keys of an input", "an input",
        .type = TYPE_CHOICE,
        .choices = choices_git,
        .set = key_set_input_git},
+      {.name = "mtime",
+       .value = "commit",
+       .fallback = "as on the host",
+       .help = "with `mode: copy` of a git checkout: everything has the time of the commit that is "
+               "checked out, which `SOURCE_DATE_EPOCH` tells the job as well",
+       .forms = FORM_ONE,
+       .type = TYPE_CHOICE,
+       .choices = choices_mtime,
+       .set = key_set_input_mtime},
       {.name = "untrusted",
        .value = "true or false",
        .fallback = "links within a relative path are refused, those of an absolute one followed",

@@ -342,7 +342,8 @@ key_set_fn key_set_tty;
 /* of the file and of a job: job_pools.c */
 key_set_fn key_set_pool, key_set_claim, key_set_exclusive, key_set_slots;
 /* of an input: input.c */
-key_set_fn key_set_input_from, key_set_input_git, key_set_input_job, key_set_untrusted;
+key_set_fn key_set_input_from, key_set_input_git, key_set_input_job, key_set_input_mtime;
+key_set_fn key_set_untrusted;
 /* of `namespaces`: job.c */
 key_set_fn key_set_namespaces, key_set_time_offset;
 /* of a mount: job_mounts.c */

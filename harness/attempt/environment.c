@@ -82,6 +82,21 @@ static void set_services(struct environment_list *l, const struct jobs_services 
     }
 }
 
+/* Tells the time of the files that have that of a commit: the latest, of several. */
+static void set_commit_time(struct environment_list *l, const struct jobs_job *job)
+{
+    int64_t latest = INT64_MIN;
+    char text[24];
+
+    for (size_t i = 0; i < job->n_inputs; i++)
+        if (job->inputs[i].has_commit_time && job->inputs[i].commit_time > latest)
+            latest = job->inputs[i].commit_time;
+    if (latest == INT64_MIN)
+        return;
+    (void)snprintf(text, sizeof(text), "%lld", (long long)latest);
+    environment_set(l, "SOURCE_DATE_EPOCH", strlen("SOURCE_DATE_EPOCH"), text);
+}
+
 static void environment_fill(struct environment_list *l, const struct jobs_plan *plan,
                              const struct jobs_job *job, const char *const *of_image)
 {
@@ -90,6 +105,7 @@ static void environment_fill(struct environment_list *l, const struct jobs_plan 
     if (job->tty)
         set_entry(l, "TERM=xterm-256color");
     environment_set(l, "SHELL", strlen("SHELL"), shell_of(job));
+    set_commit_time(l, job);
     for (; of_image != NULL && *of_image != NULL; of_image++)
         set_entry(l, *of_image);
     environment_set(l, "CUPEL_SUITE", strlen("CUPEL_SUITE"), plan->name);

@@ -49,7 +49,8 @@ static bool same_inputs(const struct jobs_job *a, const struct jobs_job *b)
 
         if (x->job != 0 || y->job != 0 || !str_eq(x->from, y->from) || !str_eq(x->to, y->to) ||
             x->mode != y->mode || x->owner != y->owner || x->git != y->git ||
-            x->listed != y->listed || x->depth != y->depth || x->host.trusted != y->host.trusted ||
+            x->listed != y->listed || x->has_commit_time != y->has_commit_time ||
+            x->depth != y->depth || x->host.trusted != y->host.trusted ||
             x->host.untrusted != y->host.untrusted || !same_globs(&x->exclude, &y->exclude))
             return false;
     }

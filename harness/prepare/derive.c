@@ -91,6 +91,8 @@ static int add_inputs(struct texts *t, const struct prepared *p, const struct jo
             add_list(t, "exclude", in->exclude.patterns);
         if (in->listed != NULL)
             add_list(t, "git", path_list_paths(in->listed));
+        if (in->has_commit_time)
+            derive_add(t, arena_printf(t->arena, "mtime %lld", (long long)in->commit_time));
     }
     return r;
 }

@@ -28,7 +28,9 @@ mkdir -p src/deep "src/$raw" build
 for f in src/a.c src/deep/b.c "src/$raw/$odd" gone a a-b plain; do echo "$f" >"$f"; done
 ln -s src/deep link
 printf '%s\n' '*.o' build secret.txt >.gitignore
-git add . && git -c submodule.recurse=false submodule --quiet add "$T/other" sub && git commit -qm first
+git add . && git -c submodule.recurse=false submodule --quiet add "$T/other" sub
+GIT_COMMITTER_DATE="1700000000 +0200" git commit -qm first
+mkfifo src/fifo
 # what git tracks and is not there, or is something else now; what it does not know, ignores, and does not look into
 rm gone plain
 mkdir plain
@@ -53,6 +55,10 @@ jobs:
   new-copied: {inputs: [{from: repo, to: /in, mode: copy, git: unignored}]}
   below: {inputs: [{from: repo/src, to: /in, git: tracked}], run: "cd /in && find . -mindepth 1 -print0 | LC_ALL=C sort -z | tr '\\\\0' '|'"}
   less: {inputs: [{from: repo, to: /in, git: tracked, exclude: ["src/*", link]}], run: "cd /in && find . -mindepth 1 -print0 | LC_ALL=C sort -z | tr '\\\\0' '|'"}
+  times:
+    inputs: [{from: repo, to: /in, mode: copy, mtime: commit, git: tracked}, {from: repo/src, to: /all, mode: copy, mtime: commit}]
+    run: "test -p /all/fifo && find /in /all -printf '%T@\\\\n' | sort -u; echo \$SOURCE_DATE_EPOCH"
+  own-time: {inputs: [{from: repo, to: /in, mode: copy, mtime: commit}], env: {SOURCE_DATE_EPOCH: "1"}, run: "echo \$SOURCE_DATE_EPOCH"}
   written:
     inputs: [{from: repo, to: /in, git: tracked}]
     run: "mkdir /in/build && echo mine >/in/build/out && echo mine >/in/src/a.o && cat /in/build/out /in/src/a.o"
@@ -77,6 +83,10 @@ expect_equal "$(cat out/logs/below.stdout)" "./a.c|./deep|./deep/b.c|./$raw|./$r
 expect_equal "$(cat out/logs/less.stdout)" "./.gitignore|./.gitmodules|./a|./a-b|./plain|./src|./sub|"
 expect_equal "$(paste -sd ' ' out/logs/written.stdout)" "mine mine"
 expect_equal "$(find repo -printf '%p %m %u %T@\n' | sort)" "$before"
+
+it "with mtime everything in the copy has the time of the commit, and the job is told, unless it says otherwise"
+expect_equal "$(paste -sd ' ' out/logs/times.stdout)" "1700000000.0000000000 1700000000"
+expect_equal "$(cat out/logs/own-time.stdout)" "1"
 
 it "the keys of results and roots count what is listed, where nothing else of the directory has changed"
 busybox=$(command -v busybox)
@@ -117,6 +127,17 @@ YAML
     expect_exit 2
     expect_stderr "^cupel: .*wrong.yaml:2: (git cannot say which files there are in .*/$from|'git' is for a directory, and .*/repo/a is none)"
 done
+
+it "so is a checkout without a commit, where its time is asked for"
+git init -q unborn
+own unborn
+job_file unborn.yaml <<YAML
+cupel: 1
+jobs: {a: {inputs: [{from: unborn, to: /in, mode: copy, mtime: commit}], run: "true"}}
+YAML
+cupel_run unborn.yaml
+expect_exit 2
+expect_stderr "unborn.yaml:2: git cannot say the time of the commit that is checked out in .*/unborn"
 
 it "so is a repository whose configuration says that it is about another directory"
 git -C none init -q

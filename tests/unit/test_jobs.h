@@ -122,6 +122,7 @@ static inline void same_input(const struct jobs_input *a, const struct jobs_inpu
     assert_int_equal(a->owner, b->owner);
     assert_int_equal(a->job, b->job);
     assert_int_equal(a->git, b->git);
+    assert_int_equal(a->has_commit_time, b->has_commit_time);
     assert_int_equal(a->host.trusted, b->host.trusted);
     assert_int_equal(a->host.untrusted, b->host.untrusted);
     same_globs(&a->exclude, &b->exclude);

@@ -321,6 +321,14 @@ static void test_job_values(void **state)
         {JOB("inputs: [{from: ., git: tracked, untrusted: true}]"),
          "3:39: 'git' is for directories that are trusted, and others may have filled this one; "
          "where they have not, say `untrusted: false`\n"},
+        {JOB("inputs: [{from: ., mtime: commit}]"),
+         "3:41: 'mtime' sets the times of a copy; in any other mode the files are the host's own: "
+         "say `mode: copy`\n"},
+        {JOB("inputs: [{from: ., mode: copy, mtime: commit, untrusted: true}]"),
+         "3:53: 'mtime' is for directories that are trusted, and others may have filled this one; "
+         "where they have not, say `untrusted: false`\n"},
+        {JOB("inputs: [{from: ., mode: copy, mtime: now}]"),
+         "3:53: 'mtime' must be commit, not 'now'\n"},
         {JOB("artifacts: {paths: a, exclude: 'b/{c,../d}'}"),
          "3:46: 'exclude' must not contain '..': 'b/{c,../d}'\n"},
         {JOB("artifacts: {paths: a, if-missing: warn}"),

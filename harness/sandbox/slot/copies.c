@@ -169,6 +169,7 @@ int copies_make(struct sandbox_stage *s, int dir, const struct jobs_input *in,
         openat(upper_fd(s->upper), path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     cleanup_close int aside =
         openat(upper_fd(s->upper), job_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    const struct timespec time = {.tv_sec = in->commit_time};
     struct seen seen;
     int r;
 
@@ -176,6 +177,8 @@ int copies_make(struct sandbox_stage *s, int dir, const struct jobs_input *in,
         return -errno;
     if (in->git != JOBS_GIT_NOT_ASKED && in->listed == NULL)
         return -ENODATA;
+    if (in->has_commit_time)
+        bounds.time = &time;
     if (seen_begin(&seen, in))
         bounds.seen = &seen;
     r = keep_copy_contents(dir, to, aside, &bounds);

@@ -91,11 +91,18 @@ static gid_t owner_group(const struct copying *c, const struct stat *st)
     return owner(c, st->st_gid, &c->change.gid);
 }
 
+static void times_of(const struct copying *c, const struct stat *st, struct timespec ret[2])
+{
+    ret[0] = c->bounds->time != NULL ? *c->bounds->time : st->st_atim;
+    ret[1] = c->bounds->time != NULL ? *c->bounds->time : st->st_mtim;
+}
+
 /* The owner first: a change of owner takes set-user-ID bits away. */
 static int copy_owner(const struct copying *c, int to, const struct stat *st)
 {
-    const struct timespec times[] = {st->st_atim, st->st_mtim};
+    struct timespec times[2];
 
+    times_of(c, st, times);
     return fchown(to, owner_user(c, st), owner_group(c, st)) < 0 ||
                    fchmod(to, st->st_mode & 07777) < 0 || futimens(to, times) < 0
                ? -errno
@@ -150,13 +157,14 @@ static int copy_file(struct copying *c, int from_dir, int to_dir, const char *na
 static int copy_symlink(const struct copying *c, int from_dir, int to_dir, const char *name,
                         const struct stat *st)
 {
-    const struct timespec times[] = {st->st_atim, st->st_mtim};
+    struct timespec times[2];
     char target[4096];
     ssize_t n = readlinkat(from_dir, name, target, sizeof(target) - 1);
 
     if (n < 0)
         return -errno;
     target[n] = '\0';
+    times_of(c, st, times);
     return symlinkat(target, to_dir, name) < 0 ||
                    fchownat(to_dir, name, owner_user(c, st), owner_group(c, st),
                             AT_SYMLINK_NOFOLLOW) < 0 ||
@@ -168,11 +176,16 @@ static int copy_symlink(const struct copying *c, int from_dir, int to_dir, const
 /* FIFOs, sockets, whiteouts. Other devices an ordinary user's jobs cannot have made. */
 static int copy_node(const struct copying *c, int to_dir, const char *name, const struct stat *st)
 {
+    struct timespec times[2];
+
+    times_of(c, st, times);
     if (c->bounds->ids != 0 && !S_ISFIFO(st->st_mode) && !S_ISSOCK(st->st_mode))
         return 0;
     return mknodat(to_dir, name, st->st_mode & (S_IFMT | 0777), st->st_rdev) < 0 ||
                    fchownat(to_dir, name, owner_user(c, st), owner_group(c, st),
-                            AT_SYMLINK_NOFOLLOW) < 0
+                            AT_SYMLINK_NOFOLLOW) < 0 ||
+                   (c->bounds->time != NULL &&
+                    utimensat(to_dir, name, times, AT_SYMLINK_NOFOLLOW) < 0)
                ? -errno
                : 0;
 }

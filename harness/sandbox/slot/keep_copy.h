@@ -15,6 +15,7 @@ struct keep_copy_bounds {
      * they are not below `ids`; of its attributes only the users' own, no devices, and nothing of
      * what is mounted in it. 0: everything as it is. */
     uint32_t ids, id_base;
+    const struct timespec *time;         /* of everything; NULL: as it is */
     const struct owner_change *change;   /* before that */
     const struct sandbox_hidden *hidden; /* is left out; or NULL */
     const struct seen *seen; /* of keep_copy_contents: so is what that leaves out; or NULL */
