@@ -59,6 +59,20 @@ expect_equal "$(cat tree/made/out/logs/itself.stdout)" "./made "
 expect_equal "$(cat tree/made/out/logs/above.stdout)" ""
 rm -r tree/made
 
+it "what is left out takes no room on a job's disk"
+mkdir -p large/skip && fallocate -l 200M large/skip/f && echo x >large/f
+job_file room.yaml <<'YAML'
+cupel: 1
+defaults: {run: stat -f -c %b /}
+jobs:
+  with: {inputs: [{from: large, to: /in, mode: copy, exclude: skip}]}
+  without: {}
+YAML
+cupel_run room.yaml -j 1
+expect_exit 0
+expect_equal "$(cat out/logs/with.stdout)" "$(cat out/logs/without.stdout)"
+rm -r large
+
 it "nothing of the host's has changed"
 touch -d "@$(awk '$1 == "tree" {print $4}' <<<"$before")" tree
 expect_equal "$(find tree -printf '%p %m %u %T@\n' | sort)" "$before"

@@ -23,6 +23,7 @@
 struct sum {
     uint64_t bytes, files;
     const struct sandbox_hidden *hidden; /* has no part in it */
+    struct seen seen;                    /* nor has what that leaves out */
 };
 
 /* Some file systems tell of no blocks; elsewhere such a file is nothing but a hole, or small. */
@@ -51,7 +52,8 @@ static int open_blockless(int dir, const char *name, const struct stat *st)
                : -EBADF;
 }
 
-static void add_tree(struct sum *s, int dir, unsigned depth)
+/* Adds what is in a directory; `at`: of it, `seen` has to be asked. */
+static void add_tree(struct sum *s, int dir, const struct seen_at *at, unsigned depth)
 {
     DIR *list = fdopendir(dir); /* which has it from here on */
     struct dirent *e;
@@ -62,11 +64,17 @@ static void add_tree(struct sum *s, int dir, unsigned depth)
     }
     while (depth < DEPTH_MAX && (e = readdir(list)) != NULL) {
         cleanup_close int blockless = -EBADF;
+        enum seen_what what = SEEN_ALL;
+        struct seen_at below = {0};
         struct stat st;
         int sub;
 
         if (str_eq(e->d_name, ".") || str_eq(e->d_name, "..") ||
             fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || hidden_is(s->hidden, &st))
+            continue;
+        if (at != NULL)
+            what = seen_look(&s->seen, at, e->d_name, S_ISDIR(st.st_mode), &below);
+        if (what == SEEN_NOT)
             continue;
         blockless = open_blockless(dir, e->d_name, &st);
         add(s, blockless, &st);
@@ -74,16 +82,33 @@ static void add_tree(struct sum *s, int dir, unsigned depth)
                   ? openat(dir, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
                   : -1;
         if (sub >= 0)
-            add_tree(s, sub, depth + 1);
+            add_tree(s, sub, what == SEEN_PARTLY ? &below : NULL, depth + 1);
+        seen_at_free(&below);
     }
     (void)closedir(list);
+}
+
+static void add_directory(struct sum *s, const struct jobs_input *in, int path)
+{
+    int fd = openat(path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct seen_at top;
+
+    if (fd < 0)
+        return;
+    if (!seen_begin(&s->seen, in)) {
+        add_tree(s, fd, NULL, 0);
+        return;
+    }
+    seen_at_top(&s->seen, &top);
+    add_tree(s, fd, &top, 0);
+    seen_at_free(&top);
+    seen_end(&s->seen);
 }
 
 static void add_input(struct sum *s, const struct jobs_input *in)
 {
     cleanup_close int path = -EBADF, file = -EBADF;
     struct stat st;
-    int fd;
 
     if (in->mode == JOBS_INPUT_RO || in->cache > 0 || in->job > 0)
         return;
@@ -95,9 +120,7 @@ static void add_input(struct sum *s, const struct jobs_input *in)
             file = file_open_trusted(in->host.path, in->host.trusted, O_RDONLY | O_NONBLOCK);
         add(s, file, &st);
     } else if (in->mode == JOBS_INPUT_COPY) {
-        fd = openat(path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd >= 0)
-            add_tree(s, fd, 0);
+        add_directory(s, in, path);
     }
 }
 
