@@ -213,6 +213,8 @@ cupel_run() {
 # The same in the background: PID in CUPEL_PID, to be ended by cupel_wait.
 cupel_start() {
     rm -rf -- "$T/out"
+    # Here and not where it starts: who waits for a line must not find that of the run before.
+    : >"$T/stdout" 2>"$T/stderr"
     (grouped "$CUPEL" run --out "$T/out" "$@") >"$T/stdout" 2>"$T/stderr" </dev/null &
     CUPEL_PID=$!
 }
