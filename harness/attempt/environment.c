@@ -4,7 +4,10 @@
  * place of an earlier one. Nothing else of the caller's (docs/job-file.md). */
 #include "harness/attempt/environment.h"
 #include "base/weaken.h"
+#include "harness/attempt/limits_in_force.h"
 
+#include <ctype.h>
+#include <inttypes.h>
 #include <string.h>
 
 static const char *const defaults[] = {
@@ -97,8 +100,54 @@ static void set_commit_time(struct environment_list *l, const struct jobs_job *j
     environment_set(l, "SOURCE_DATE_EPOCH", strlen("SOURCE_DATE_EPOCH"), text);
 }
 
+/* Writes `value / unit` without zeros at its end: "1.5". */
+static void plain_number(uint64_t value, uint64_t unit, char text[static UNIT_TEXT_SIZE])
+{
+    int n = snprintf(text, UNIT_TEXT_SIZE, "%" PRIu64, value / unit);
+    uint64_t rest = value % unit;
+
+    if (rest > 0)
+        text[n++] = '.';
+    for (; rest > 0; rest = rest * 10 % unit)
+        text[n++] = (char)('0' + rest * 10 / unit);
+    text[n] = '\0';
+}
+
+static void set_limit(struct environment_list *l, const char *key, uint64_t value, uint64_t unit)
+{
+    char name[64], text[UNIT_TEXT_SIZE];
+    int n = snprintf(name, sizeof(name), "CUPEL_LIMIT_%s", key);
+
+    for (int i = 0; i < n; i++)
+        name[i] = name[i] == '-' || name[i] == '.' ? '_' : (char)toupper((unsigned char)name[i]);
+    plain_number(value, unit, text);
+    environment_set(l, name, (size_t)n, text);
+}
+
+/* Tells the job's limits that hold, as plain numbers: bytes, seconds, cores, a count. What of the
+ * CPUs is left by `cpu` and by `cpuset` is one number, the smaller one. */
+static void set_limits(struct environment_list *l, const struct jobs_limits *limits,
+                       uint32_t unenforced)
+{
+    const struct limits_view v = {.job = limits, .unenforced = unenforced};
+    uint64_t cores = UINT64_MAX;
+
+    if (limits_enforced(&v, limits, JOBS_LIMIT_CPU))
+        cores = limits->value[JOBS_LIMIT_CPU];
+    if (limits_enforced(&v, limits, JOBS_LIMIT_CPUSET) &&
+        limits->value[JOBS_LIMIT_CPUSET] * 1000 < cores)
+        cores = limits->value[JOBS_LIMIT_CPUSET] * 1000;
+    if (cores != UINT64_MAX)
+        set_limit(l, "cpus", cores, 1000);
+    for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
+        if (i != JOBS_LIMIT_CPU && i != JOBS_LIMIT_CPUSET && limits_enforced(&v, limits, i))
+            set_limit(l, jobs_limit_table[i].key, limits->value[i],
+                      jobs_limit_table[i].unit == JOBS_UNIT_DURATION ? NSEC_PER_SEC : 1);
+}
+
 static void environment_fill(struct environment_list *l, const struct jobs_plan *plan,
-                             const struct jobs_job *job, const char *const *of_image)
+                             const struct jobs_job *job, const char *const *of_image,
+                             uint32_t unenforced)
 {
     for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
         set_entry(l, defaults[i]);
@@ -110,6 +159,7 @@ static void environment_fill(struct environment_list *l, const struct jobs_plan 
         set_entry(l, *of_image);
     environment_set(l, "CUPEL_SUITE", strlen("CUPEL_SUITE"), plan->name);
     environment_set(l, "CUPEL_JOB", strlen("CUPEL_JOB"), job->name);
+    set_limits(l, &job->limits, unenforced);
     set_services(l, job->services);
     for (char **e = environ; weakened("environment") && *e != NULL; e++)
         set_entry(l, *e);
@@ -145,7 +195,7 @@ const char **environment_make(const struct jobs_plan *plan, const struct jobs_jo
 {
     struct environment_list l = {0};
 
-    environment_fill(&l, plan, job, of_image);
+    environment_fill(&l, plan, job, of_image, 0);
     return environment_finish(&l);
 }
 
@@ -155,7 +205,8 @@ const char **environment_of(const struct run *run, const struct instance *instan
     struct environment_list l = {0};
 
     environment_fill(&l, instance->plan, instance->job,
-                     root->config != NULL ? (const char *const *)root->config->env : NULL);
+                     root->config != NULL ? (const char *const *)root->config->env : NULL,
+                     run->unenforced_set);
     set_secrets(&l, run, instance);
     return environment_finish(&l);
 }

@@ -6,7 +6,7 @@
 #include "jobs/jobs.h"
 
 /* The job's environment, on top of its image's (or NULL), complete but for HOME, USER, LOGNAME and
- * its secrets: NULL-terminated, one malloc'ed block to free(). */
+ * its secrets, as if each of its limits is held: NULL-terminated, one malloc'ed block to free(). */
 const char **environment_make(const struct jobs_plan *plan, const struct jobs_job *job,
                               const char *const *of_image);
 /* The same of a job that is to run, over its root's image, with its secrets. */

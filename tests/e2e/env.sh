@@ -17,6 +17,8 @@ jobs:
   as-nobody: {run: [env], user: nobody}
   script: {run: 'echo "$A-$1-$2"', env: {A: a}, args: [one, "two  words"]}
   argv: {run: [printf, '<%s>'], args: [x, "y z"]}
+  limited: {run: [env], limits: {memory: 64M, cpu: 0.5, pids: 20, wall: 90s, open-files: 100}}
+  endless: {run: [env], limits: {wall: none}}
 YAML
 cupel_run env.yaml
 known='PATH|HOME|USER|LOGNAME|SHELL|CI|LANG|TZ|TMPDIR|CUPEL_[A-Z_]+|SHARED|BOTH'
@@ -55,6 +57,12 @@ expect_no_log given LEAKED
 it "another user gets its own HOME and USER"
 expect_log as-nobody '^USER=nobody$'
 expect_no_log as-nobody '^HOME=/root$'
+
+it "limits that are held are there as plain numbers, and no others"
+expect_equal "$(log limited | grep ^CUPEL_LIMIT_ | sort | tr '\n' ' ')" \
+    "CUPEL_LIMIT_CPUS=0.5 CUPEL_LIMIT_MEMORY=67108864 CUPEL_LIMIT_OPEN_FILES=100 CUPEL_LIMIT_PIDS=20 CUPEL_LIMIT_SWAP=0 CUPEL_LIMIT_WALL=90 "
+expect_equal "$(log plain | grep ^CUPEL_LIMIT_)" CUPEL_LIMIT_WALL=3600
+expect_no_log endless CUPEL_LIMIT_
 
 it "args are handed over as they are"
 expect_equal "$(log script)" 'a-one-two  words'

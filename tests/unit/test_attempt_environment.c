@@ -79,6 +79,54 @@ static void test_prefixes(void **state)
     assert_environment(&job, expected);
 }
 
+/* Plain numbers, and one of the two about CPUs. */
+static void test_limits(void **state)
+{
+    static const char *const expected[] = {DEFAULT_PATH,
+                                           "LANG=C.UTF-8",
+                                           "TZ=UTC",
+                                           "TMPDIR=/tmp",
+                                           "CI=true",
+                                           "SHELL=/bin/sh",
+                                           "CUPEL_SUITE=suite",
+                                           "CUPEL_JOB=job",
+                                           "CUPEL_LIMIT_CPUS=1.5",
+                                           "CUPEL_LIMIT_CPU_TIME=0.25",
+                                           "CUPEL_LIMIT_WALL=3600",
+                                           "CUPEL_LIMIT_MEMORY=1152921504606846976",
+                                           "CUPEL_LIMIT_OUTPUT=0",
+                                           "CUPEL_LIMIT_OPEN_FILES=64",
+                                           "CUPEL_LIMIT_IO_READ_BPS=4096",
+                                           NULL};
+    struct jobs_job job = {.name = "job"};
+    const struct {
+        enum jobs_limit limit;
+        uint64_t value;
+    } given[] = {{JOBS_LIMIT_CPU, 1500},
+                 {JOBS_LIMIT_CPUSET, 2},
+                 {JOBS_LIMIT_CPU_TIME, NSEC_PER_SEC / 4},
+                 {JOBS_LIMIT_WALL, 3600 * NSEC_PER_SEC},
+                 {JOBS_LIMIT_MEMORY, UINT64_C(1) << 60},
+                 {JOBS_LIMIT_OUTPUT, 0},
+                 {JOBS_LIMIT_OPEN_FILES, 64},
+                 {JOBS_LIMIT_IO_READ_BPS, 4096}};
+    cleanup_free const char **env = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(given); i++) {
+        job.limits.set |= 1u << given[i].limit;
+        job.limits.value[given[i].limit] = given[i].value;
+    }
+    assert_environment(&job, expected);
+    job.limits.value[JOBS_LIMIT_CPUSET] = 1;
+    env = environment_make(&plan, &job, NULL);
+    assert_string_equal(env[8], "CUPEL_LIMIT_CPUS=1");
+    job.limits.set &= ~(1u << JOBS_LIMIT_CPU);
+    free((void *)env);
+    env = environment_make(&plan, &job, NULL);
+    assert_string_equal(env[8], "CUPEL_LIMIT_CPUS=1");
+}
+
 static void test_large(void **state)
 {
     enum { N = 400 };
@@ -102,9 +150,8 @@ static void test_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_later_ones_take_the_place),
-        cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_defaults), cmocka_unit_test(test_later_ones_take_the_place),
+        cmocka_unit_test(test_prefixes), cmocka_unit_test(test_limits),
         cmocka_unit_test(test_large),
     };
 

@@ -273,8 +273,9 @@ static void resource_limits(void)
 static void environment_variables(void)
 {
     static const char *const known[] = {
-        "PATH=",  "LANG=", "TZ=",          "TMPDIR=",    "HOME=",          "CI=",      "LOGNAME=",
-        "SHELL=", "USER=", "CUPEL_SUITE=", "CUPEL_JOB=", "CUPEL_ATTEMPT=", "SELFTEST_"};
+        "PATH=",      "LANG=",          "TZ=",          "TMPDIR=",  "HOME=",
+        "CI=",        "LOGNAME=",       "SHELL=",       "USER=",    "CUPEL_SUITE=",
+        "CUPEL_JOB=", "CUPEL_ATTEMPT=", "CUPEL_LIMIT_", "SELFTEST_"};
     extern char **environ;
 
     for (char **e = environ; *e != NULL; e++) {
