@@ -243,7 +243,7 @@ def slot_dies():
     answer, _ = client().begin({"defaults": {"rootfs": "host"}, "pipes": [["x", "y"]], "jobs": {
         "x": {"run": "echo >&2; cat"}, "y": {"run": "echo >&2; cat"}}})
     until(lambda: metric("jobs_running") == 2, "both run")
-    os.kill(slot_of("sh"), signal.SIGKILL)
+    os.kill(slot_of("echo >&2; cat"), signal.SIGKILL)
     results = [json.loads(line) for line in answer.read().splitlines()]
     assert sorted(r["verdict"] for r in results) == ["error", "passed"], results
     assert pair("echo x", "cat >&2")["other"]["verdict"] == "passed"
@@ -281,15 +281,15 @@ def children(pid):
 
 
 def slot_of(command):
-    """The slot whose job runs this command. Others run nothing, or keep sandboxes ready."""
+    """The slot whose job runs a command whose words end so. Others run nothing, keep sandboxes ready, or end a job of before."""
     found = []
 
     def look():
         for slot in children(os.environ["SERVE_PID"]):
             for pid in [p for init in children(slot) for p in children(init)]:
                 try:
-                    with open("/proc/%s/comm" % pid) as f:
-                        if f.read().strip() == command:
+                    with open("/proc/%s/cmdline" % pid) as f:
+                        if f.read().rstrip("\0").replace("\0", " ").endswith(command):
                             found.append(int(slot))
                 except OSError:
                     pass
@@ -302,8 +302,8 @@ def slot_of(command):
 def deleted_twice():
     """a second DELETE kills what the first one left to run"""
     answer, path = client().begin({"defaults": {"rootfs": "host"}, "jobs": {"stays": {
-        "run": ["/bin/sleep", "1000"], "timeout-grace": "100ms", "after": {"run": ["/usr/bin/tail", "-f", "/dev/null"], "wall": "10m"}}}})
-    for command in ("sleep", "tail"):
+        "run": ["/bin/sleep", "1000.25"], "timeout-grace": "100ms", "after": {"run": ["/bin/sleep", "1000.5"], "wall": "10m"}}}})
+    for command in ("sleep 1000.25", "sleep 1000.5"):
         slot_of(command)
         assert client().ask("DELETE", path)[0] == 202
     assert json.loads(answer.readline())["verdict"] == "cancelled"
@@ -1185,9 +1185,9 @@ def impatient():
 @case("slots")
 def slots():
     """a job whose slot dies is an error, and the next one runs"""
-    answer, _ = client().begin(SLEEP)
+    answer, _ = client().begin(dict(SLEEP, run=["/bin/sleep", "1000.75"]))
     until(lambda: metric("jobs_running") == 1, "it runs")
-    os.kill(slot_of("sleep"), signal.SIGKILL)
+    os.kill(slot_of("sleep 1000.75"), signal.SIGKILL)
     r = json.loads(answer.read())
     assert r["verdict"] == "error" and "signal 9" in r["evidence"], r
     (r,) = client().post(TRUE)
