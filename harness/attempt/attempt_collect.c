@@ -44,6 +44,7 @@ static void finish_steps(struct attempt *a)
     last->stdout_to = a->capture.written[0];
     last->stderr_to = a->capture.written[1];
     capture_mark(&a->capture);
+    attempt_note_input(a, a->step);
     if (last->ended && a->step + 1 == a->facts->n_steps && a->facts->cause == CAUSE_NONE &&
         expect_check(&a->job->steps[a->step], &a->capture, last, &err) < 0)
         attempt_fail(a, &err);

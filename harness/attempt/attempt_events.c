@@ -286,6 +286,14 @@ static void go_on_after(struct attempt *a, unsigned step)
         sandbox_continue_at(&a->sandbox, UINT32_MAX, NULL);
 }
 
+void attempt_note_input(struct attempt *a, unsigned step)
+{
+    struct step_facts *s = &a->facts->steps[step];
+
+    if (s->started && s->input == SANDBOX_INPUT_UNKNOWN)
+        s->input = sandbox_input_read(&a->sandbox);
+}
+
 /* All that the step wrote is in the pipes by now. */
 static void on_step_quiet(struct attempt *a, const struct sandbox_event *e)
 {
@@ -306,6 +314,8 @@ static void on_step_quiet(struct attempt *a, const struct sandbox_event *e)
     s->stdout_to = a->capture.written[0];
     s->stderr_to = a->capture.written[1];
     capture_mark(&a->capture);
+    attempt_note_input(a, e->step);
+    sandbox_input_again(&a->sandbox);
     if (!last && expect_check(&a->job->steps[e->step], &a->capture, s, &err) < 0)
         attempt_fail(a, &err);
     go_on_after(a, e->step);

@@ -9,6 +9,9 @@
 void attempt_take_output(struct attempt *a, int which);
 /* Acts on what pair_poll has waited for. */
 void attempt_serve_pair(struct attempt *a, const struct pollfd fds[static PAIR_POLLS]);
+/* Notes whether step `step` has read of its standard input, of what is known so far: once nothing
+ * of it runs any more, and before it is judged. */
+void attempt_note_input(struct attempt *a, unsigned step);
 /* Takes all that stands in both pipes. */
 void attempt_drain_output(struct attempt *a);
 /* Takes output from the job's terminal, once it is there: what the caller of `cupel exec` sees, or

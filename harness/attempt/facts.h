@@ -30,10 +30,11 @@ enum attempt_cause {
 struct step_facts {
     bool started;
     bool ended;
-    int status;       /* raw wait status, when ended */
-    int not_executed; /* errno of execve, 0 when it worked */
-    bool passed_over; /* by its `when`, for what became of those before it */
-    bool not_set_up;  /* by the job's own doing: facts.not_set_up says what */
+    int status;               /* raw wait status, when ended */
+    int not_executed;         /* errno of execve, 0 when it worked */
+    bool passed_over;         /* by its `when`, for what became of those before it */
+    bool not_set_up;          /* by the job's own doing: facts.not_set_up says what */
+    enum sandbox_input input; /* whether it has read of its standard input; attempt_note_input */
     uint64_t started_ns, ended_ns;
     uint64_t stdout_from, stdout_to, stderr_from, stderr_to;
     bool output_differs;

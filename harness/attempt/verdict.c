@@ -5,6 +5,7 @@
 #include "harness/attempt/verdict.h"
 #include "base/weaken.h"
 #include "harness/attempt/evidence.h"
+#include "harness/attempt/first_aid.h"
 #include "harness/attempt/limits_in_force.h"
 #include "harness/attempt/misread_list.h"
 #include "harness/sandbox/sandbox.h"
@@ -115,6 +116,7 @@ static void say_timeout(const struct jobs_job *job, const struct attempt_facts *
         strbuf_addf(b, "; SIGTERM did not end it within %s, SIGKILL did",
                     unit_format_duration(job->timeout_grace, text));
     evidence_add_pair(f, b);
+    first_aid_of_streams(&f->steps[f->cause_step], b);
     evidence_of_time(job, f, b);
 }
 
@@ -127,6 +129,7 @@ static void say_cpu(const struct jobs_job *job, const struct attempt_facts *f, s
     strbuf_addf(b, ": %s used by all its processes",
                 unit_format_duration(f->cpu_at_cause_ns, text));
     add_wall(b, " after ", f->started_ns, f->cause_ns);
+    first_aid_of_streams(&f->steps[f->cause_step], b);
     evidence_of_time(job, f, b);
 }
 
@@ -467,6 +470,8 @@ static void judge_job(const struct jobs_job *job, const struct attempt_facts *fa
                 strbuf_addf(&b, ": %s", facts->not_set_up);
             else if (verdict == REPORTS_SIGNALED && !facts->disk_full)
                 say_process_limit(job, facts->steps[at].status, &b);
+            if (verdict == REPORTS_SIGNALED && facts->not_set_up[0] == '\0')
+                first_aid_of_streams(&facts->steps[at], &b);
             if (facts->killed_call[0] != '\0')
                 strbuf_addf(&b, "%s for the system call %s",
                             verdict == REPORTS_SIGNALED ? ""

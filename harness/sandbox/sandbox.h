@@ -318,6 +318,7 @@ struct sandbox_job {
      * -EBADF */
     int hold;
     int late_stdin; /* private: what is to be written there, with sandbox_request.late; or -EBADF */
+    int input;      /* private: its standard input, once written, where it is a file; or -EBADF */
     /* master of the job's terminal, once SANDBOX_TERMINAL_READY was received */
     int terminal;
     pid_t nat;         /* the process that serves its network, or -1 */
@@ -344,7 +345,7 @@ struct sandbox_job {
 #define SANDBOX_JOB_INIT                                                                           \
     {                                                                                              \
         .pid = -1, .nat = -1, .pidfd = -EBADF, .control = -EBADF, .out = -EBADF, .err = -EBADF,    \
-        .in = -EBADF, .hold = -EBADF, .late_stdin = -EBADF, .terminal = -EBADF,                    \
+        .in = -EBADF, .hold = -EBADF, .late_stdin = -EBADF, .input = -EBADF, .terminal = -EBADF,   \
         .mount_ns = -EBADF, .oom = -EBADF, .namespaces = SANDBOX_NO_NAMESPACES                     \
     }
 
@@ -405,6 +406,12 @@ void sandbox_forget(struct sandbox_job *job);
 int sandbox_setup_error(const struct sandbox_event *event, struct cupel_error *err);
 /* The set-up step that PID 1 is at, or the command that it starts. */
 const char *sandbox_setup_at(const struct sandbox_job *job);
+/* Whether the command has read of the standard input that it was given (stdin_data or stdin_file,
+ * and not an empty one), in whatever way. Of any other it is not known. */
+enum sandbox_input { SANDBOX_INPUT_UNKNOWN, SANDBOX_INPUT_READ, SANDBOX_INPUT_UNREAD };
+enum sandbox_input sandbox_input_read(const struct sandbox_job *job);
+/* Forgets that, for the next step, which has the same input from its start. */
+void sandbox_input_again(struct sandbox_job *job);
 /* Lets the first step of a held job (sandbox_request.hold) be executed as soon as it is ready,
  * which it need not be yet. Until then nothing of the job's own has run; its command has done all
  * that a command does and waits, by then on the job's account and with no more rights than the job,

@@ -65,4 +65,40 @@ expect_equal "$(log holes | tr '\n' ' ')" "1048576 943718400 "
 expect_verdict large invalid-submission
 expect_evidence large 'stdin-file .*/large.in is larger than 1 GiB'
 
+it "a limit or a signal that ends a program which never read its input says so, in whatever way it might have read it"
+job_file unread.yaml <<'YAML'
+cupel: 1
+defaults: {timeout-grace: 0s, stdin: "1 2\n", limits: {wall: 60s}}
+jobs:
+  never: {limits: {wall: 1s}, run: exec sleep 600}
+  file-never: {limits: {wall: 1s}, stdin-file: small.in, run: exec sleep 600}
+  spins: {limits: {cpu-time: 100ms}, run: "while :; do :; done"}
+  dies: {run: "kill -USR1 $$"}
+  took-a-line: {run: "read a; kill -USR1 $$"}
+  opened-anew: {run: "head -c 1 /dev/stdin; kill -USR1 $$"}
+  from-a-file: {stdin-file: small.in, run: "cat; kill -USR1 $$"}
+  mapped: {rootfs: host, run: [/usr/bin/python3, -c, "import mmap, os; m = mmap.mmap(0, 4, prot=mmap.PROT_READ); os.kill(os.getpid(), 10)"]}
+  at-offset: {rootfs: host, run: [/usr/bin/python3, -c, "import os; os.pread(0, 1, 2); os.kill(os.getpid(), 10)"]}
+  empty: {stdin: "", run: "kill -USR1 $$"}
+  passes: {run: "true"}
+  by-steps:
+    run:
+      - {name: reads, run: "cat"}
+      - {name: does-not, run: "kill -USR1 $$"}
+  other-steps:
+    run:
+      - {name: does-not, run: "true"}
+      - {name: reads, run: "read a; kill -USR1 $$"}
+YAML
+cupel_run unread.yaml
+expect_exit 1
+never='; the program never read its input'
+for job in never file-never; do expect_evidence $job "^wall limit 1 s reached: .*$never"; done
+expect_evidence spins "^CPU limit 100 ms reached: .*$never"
+for job in dies by-steps; do expect_evidence $job "^(step 'does-not': )?killed by signal 10 \\(SIGUSR1\\)$never\$"; done
+for job in took-a-line opened-anew from-a-file mapped at-offset empty other-steps; do
+    expect_evidence $job "^(step 'reads': )?killed by signal 10 \\(SIGUSR1\\)\$"
+done
+expect_verdict passes passed
+
 all_done

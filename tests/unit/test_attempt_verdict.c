@@ -111,6 +111,31 @@ static void test_output_differs(void **state)
     assert_job(&s, REPORTS_FAILED, 1, 0, "exit code 1, expected 0");
 }
 
+/* Says it of a step that a limit or a signal ended, and only of that one. */
+static void test_input_never_read(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 2);
+    limit(&s.job.limits, JOBS_LIMIT_WALL, NSEC_PER_SEC);
+    s.ran[0].input = SANDBOX_INPUT_UNREAD;
+    s.ran[1].input = SANDBOX_INPUT_READ;
+    s.ran[1].status = KILLED(SIGSEGV);
+    assert_job(&s, REPORTS_SIGNALED, -1, SIGSEGV, "step 'make': killed by signal 11 (SIGSEGV)");
+    s.ran[1].input = SANDBOX_INPUT_UNREAD;
+    assert_job(&s, REPORTS_SIGNALED, -1, SIGSEGV,
+               "step 'make': killed by signal 11 (SIGSEGV); the program never read its input");
+    s.ran[1].status = EXITED(1);
+    assert_job(&s, REPORTS_FAILED, 1, 0, "step 'make': exit code 1, expected 0");
+    cut_short(&s, 1);
+    strike(&s, CAUSE_WALL, 1, NSEC_PER_SEC);
+    assert_job(&s, REPORTS_TIMEOUT, -1, SIGKILL,
+               "wall limit 1 s reached: still running after 1 s; the program never read its input");
+    s.ran[1].input = SANDBOX_INPUT_UNKNOWN;
+    assert_job(&s, REPORTS_TIMEOUT, -1, SIGKILL, "wall limit 1 s reached: still running after 1 s");
+}
+
 static void test_vanished(void **state)
 {
     struct scene s;
@@ -571,6 +596,7 @@ int main(void)
         cmocka_unit_test(test_command_endings),
         cmocka_unit_test(test_not_executed),
         cmocka_unit_test(test_output_differs),
+        cmocka_unit_test(test_input_never_read),
         cmocka_unit_test(test_vanished),
         cmocka_unit_test(test_evidence_is_cut_to_its_size),
         cmocka_unit_test(test_timeout),

@@ -6,6 +6,7 @@
 #include "harness/sandbox/init/late_words.h"
 #include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/input_read.h"
 #include "harness/sandbox/slot/make_context.h"
 #include "harness/sandbox/slot/namespaces.h"
 #include "harness/sandbox/slot/stage.h"
@@ -115,6 +116,8 @@ int sandbox_give_words(struct sandbox_stage *stage, struct sandbox_job *job,
 
     if (r == 0)
         r = write_stdin(job, words);
+    if (r == 0 && job->late_stdin >= 0)
+        input_keep(job, steal_fd(&job->late_stdin));
     base_closep(&job->late_stdin);
     job->late_stdin = -EBADF;
     return r;

@@ -5,6 +5,7 @@
 #include "harness/sandbox/init/copy_data.h"
 #include "harness/sandbox/init/init_context.h"
 #include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/input_read.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -126,6 +127,8 @@ int streams_make(enum sandbox_stdio stdio, uint32_t id, const char *data, size_t
         r = make_input_pipe(id, &ctx->given.stdin_fd, &job->in);
     else if (r == 0 && (data != NULL || file >= 0))
         r = make_stdin(data, len, file, &ctx->given.stdin_fd);
+    if (r == 0 && stdio != SANDBOX_STDIO_PIPES && ctx->given.stdin_fd >= 0)
+        input_keep(job, fcntl(ctx->given.stdin_fd, F_DUPFD_CLOEXEC, 3));
     if (r == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         r = -errno;
     if (r < 0)
