@@ -80,7 +80,7 @@ static void drop_empty_artifacts(struct github_scope *s)
     struct out *paths = artifacts != NULL ? out_find(artifacts, "paths") : NULL;
 
     if (paths != NULL && paths->n == 0)
-        out_only_comments(artifacts);
+        out_only_comments(&s->g->c->out, artifacts);
 }
 
 /* Whether a job that is written needs that one. */

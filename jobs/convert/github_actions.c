@@ -69,8 +69,11 @@ static void write_upload(struct github_scope *s, const struct node *step)
             convert_left(c, paths, path, "the path of an artifact '%s'", line);
         text += n + (text[n] != '\0');
     }
-    if (paths->n == 0)
+    if (paths->n == 0) {
+        if (out_find(artifacts, "exclude") != NULL)
+            convert_left(c, artifacts, path, "an artifact of nothing but what is left out of it");
         return;
+    }
     missing = write_missing(s, with);
     before = out_find(artifacts, "if-missing");
     if (before == NULL)

@@ -289,7 +289,10 @@ static void word_artifacts(struct gitlab *g, struct gitlab_job *j, struct out *j
         /* GitLab only warns */
         out_text(&g->c->out, artifacts, "if-missing", "note");
     } else {
-        out_only_comments(artifacts);
+        if (out_find(artifacts, "exclude") != NULL)
+            convert_left(g->c, artifacts, node_child(value, "exclude"),
+                         "'exclude' of artifacts that have no paths");
+        out_only_comments(&g->c->out, artifacts);
     }
 }
 

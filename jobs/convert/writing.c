@@ -94,11 +94,6 @@ struct out *out_get_list(struct out_writing *w, struct out *map, const char *key
     return o != NULL ? o : out_list(w, map, key);
 }
 
-void out_only_comments(struct out *o)
-{
-    o->n = 0;
-}
-
 static void keep_comments(struct out_writing *w, struct out *in, const struct out *of)
 {
     for (const struct out *o = of->first; o != NULL; o = o->next)
@@ -106,6 +101,15 @@ static void keep_comments(struct out_writing *w, struct out *in, const struct ou
             out_comment(w, in, o->text);
         else
             keep_comments(w, in, o);
+}
+
+void out_only_comments(struct out_writing *w, struct out *o)
+{
+    struct out all = *o;
+
+    o->first = o->last = NULL;
+    o->n = 0;
+    keep_comments(w, o, &all);
 }
 
 void out_drop(struct out_writing *w, struct out *in, struct out *child)

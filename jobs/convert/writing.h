@@ -41,8 +41,8 @@ bool out_has_text(const struct out *list, const char *text);
 /* Finds the map or list of that key in the map, or adds it. */
 struct out *out_get_map(struct out_writing *w, struct out *map, const char *key);
 struct out *out_get_list(struct out_writing *w, struct out *map, const char *key);
-/* Leaves of the map or list only the comments in it: nothing else in it has anything in it. */
-void out_only_comments(struct out *o);
+/* Leaves of the map or list only the comments in it, however deep they stand. */
+void out_only_comments(struct out_writing *w, struct out *o);
 /* Takes a child out of the map or list again, but for the comments in it. */
 void out_drop(struct out_writing *w, struct out *in, struct out *child);
 /* Has a child of `in` written as comments: whoever takes the marks away has it as it would be. */
