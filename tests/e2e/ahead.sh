@@ -9,6 +9,7 @@
 
 if (($(nproc) < 2)); then
     printf 'skip - ahead: on one CPU nothing is prepared\n'
+    all_done
     exit 0
 fi
 

@@ -8,6 +8,7 @@
 
 if ! command -v git >/dev/null; then
     printf 'skip - changed: git is not installed\n'
+    all_done
     exit 0
 fi
 export HOME=$T/home GIT_CONFIG_NOSYSTEM=1

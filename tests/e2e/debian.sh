@@ -9,6 +9,7 @@
 
 if ! command -v mmdebstrap jq >/dev/null; then
     printf 'skip - debian: needs mmdebstrap and jq\n'
+    all_done
     exit 0
 fi
 # A small package without dependencies of which the archive has an older version too: the one that a bootstrap would not take by itself.
@@ -24,6 +25,7 @@ done
 suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 if ! timeout 60 apt-get -qq -o APT::Sandbox::User=root download "$package" >quiet 2>&1; then
     printf 'skip - debian: no packages to be had: %s\n' "$(tail -n 1 quiet)"
+    all_done
     exit 0
 fi
 versions_of() { jq -r --arg p "$package" '.files["d.yaml"].d.installed | to_entries[] | select(.key | startswith($p + ":")).value' cupel.lock | cut -d' ' -f1; }

@@ -10,6 +10,7 @@
 
 if ! command -v python3 >/dev/null; then
     printf 'skip - exports: needs python3\n'
+    all_done
     exit 0
 fi
 # facts DIR [untimed]: a line for each file, with all that it is; of directories no time: GNU tar makes links that lead up last, which changes it

@@ -8,6 +8,7 @@
 for program in umoci skopeo docker-registry busybox; do
     if ! command -v $program >/dev/null; then
         printf 'skip - image: needs %s\n' $program
+        all_done
         exit 0
     fi
 done

@@ -7,6 +7,7 @@
 
 if ! command -v python3 >/dev/null; then
     printf 'skip - images: needs python3\n'
+    all_done
     exit 0
 fi
 

@@ -7,6 +7,7 @@
 
 if ! command -v git >/dev/null; then
     printf 'skip - input-git: git is not installed\n'
+    all_done
     exit 0
 fi
 mkdir home

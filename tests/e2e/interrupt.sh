@@ -8,6 +8,7 @@
 
 if ! command -v python3 >/dev/null; then
     printf 'skip - interrupt: needs python3\n'
+    all_done
     exit 0
 fi
 

@@ -10,6 +10,7 @@
 busybox=$(command -v busybox)
 if [[ -z $busybox ]] || ! command -v umoci >/dev/null; then
     printf 'skip - layers: needs busybox and umoci\n'
+    all_done
     exit 0
 fi
 

@@ -9,6 +9,7 @@
 for program in umoci busybox jq; do
     if ! command -v $program >/dev/null; then
         printf 'skip - lockfile: needs %s\n' $program
+        all_done
         exit 0
     fi
 done

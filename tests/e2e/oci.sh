@@ -8,6 +8,7 @@
 
 if ! command -v umoci >/dev/null || ! command -v skopeo >/dev/null; then
     printf 'skip - oci: needs umoci and skopeo\n'
+    all_done
     exit 0
 fi
 

@@ -9,6 +9,7 @@
 for program in umoci skopeo docker-registry python3 perl openssl; do
     if ! command -v $program >/dev/null; then
         printf 'skip - registry: needs %s\n' $program
+        all_done
         exit 0
     fi
 done

@@ -7,6 +7,7 @@
 
 if ! command -v umoci >/dev/null || ! command -v skopeo >/dev/null; then
     printf 'skip - rootfs-names: needs umoci and skopeo\n'
+    all_done
     exit 0
 fi
 quiet() {

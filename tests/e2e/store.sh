@@ -8,6 +8,7 @@
 busybox=$(command -v busybox)
 if [[ -z $busybox ]]; then
     printf 'skip - store: needs busybox (Debian: busybox-static)\n'
+    all_done
     exit 0
 fi
 store=$T/cache/cupel

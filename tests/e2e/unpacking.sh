@@ -9,6 +9,7 @@
 for program in umoci skopeo python3; do
     if ! command -v $program >/dev/null; then
         printf 'skip - unpacking: needs %s\n' $program
+        all_done
         exit 0
     fi
 done
