@@ -327,6 +327,10 @@ struct jobs_job {
     size_t n_inputs;
     const struct jobs_cache *caches;
     size_t n_caches;
+    /* Somebody who is not trusted may have had a part in what it leaves: they chose what it works
+     * on, or what its services or others on its bridge do, or had a part in what it starts from or
+     * takes of others. */
+    bool untrusted;
     bool caches_result; /* once it has passed, it need not run again */
     struct jobs_tmpfs *tmpfs;
     size_t n_tmpfs;

@@ -107,8 +107,8 @@ static void read_jobs(struct loader *l, const struct draft *defaults, const stru
     }
     needs_resolve(l);
     from_resolve(l);
-    taken_resolve(l);
     bridges_resolve(l);
+    taken_resolve(l);
     results_resolve(l);
 }
 

@@ -389,7 +389,8 @@ void inputs_refuse_jobs(struct loader *l, const struct draft *d, const char *who
 /* Returns which input of the job this item of `inputs` is, of those that are another job's files;
  * JOBS_NO_INPUT: none. */
 size_t input_of_item(struct arena *arena, const struct jobs_job *job, const struct node *item);
-/* What jobs take of one another: where it is, and whether it is to be trusted. taken.c */
+/* What jobs take of one another: where it is, and whether it is to be trusted. Called after
+ * bridges_resolve. taken.c */
 void taken_resolve(struct loader *l);
 /* Whether a path is the sandbox's to fill: the kernel's own file systems and the devices are. */
 bool input_belongs_to_sandbox(const char *path);

@@ -226,15 +226,44 @@ static bool find_files_of(struct loader *l, size_t self, struct need_list *list,
     return found.n == 1;
 }
 
+/* Finds the `when` of the job's own need of exactly this one, which wants it even if that one has
+ * not passed; or NULL. */
+static const struct node *find_needless(struct loader *l, size_t self, size_t need)
+{
+    const struct job_refs *d = &l->refs[self];
+
+    for (const struct node *i = d->own_needs ? items_first(d->needs) : NULL; i != NULL;
+         i = items_next(d->needs, i)) {
+        const struct node *name = i->kind == NODE_MAP ? node_child(i, "job") : NULL;
+
+        if (name != NULL && name->kind == NODE_SCALAR &&
+            str_eq(name->text, l->plan->jobs[need].name))
+            return node_child(i, "when");
+    }
+    return NULL;
+}
+
 /* Adds a job whose files are wanted, for which resolve_job has left room. */
-static void need_files(struct loader *l, size_t self, struct need_list *list, size_t need)
+static void need_files(struct loader *l, size_t self, struct need_list *list,
+                       const struct files_of *of, size_t need)
 {
     struct jobs_job *job = &l->plan->jobs[self];
 
     if (list->last[need] == self + 1) { /* needed already */
+        const struct node *when = NULL;
+
         for (size_t i = 0; i < job->n_needs; i++)
-            if (job->needs[i] == need)
+            if (job->needs[i] == need) {
+                if (job->needs_when[i] == JOBS_NEED_FAILURE ||
+                    job->needs_when[i] == JOBS_NEED_ALWAYS)
+                    when = find_needless(l, self, need);
                 job->needs_when[i] = JOBS_NEED_FILES;
+            }
+        if (when != NULL)
+            problem_at(l, when,
+                       "'when: %s' cannot be: job '%s' %s '%s', whose files are there only "
+                       "when it has passed",
+                       when->text, job->name, of->does, of->name->text);
         return;
     }
     list->last[need] = self + 1;
@@ -260,7 +289,7 @@ static void resolve_inputs(struct loader *l, size_t self, struct need_list *list
         if (!budget_charge(l, of.name, 1) || !find_files_of(l, self, list, &of, &need))
             continue;
         job->inputs[at].job = need + 1;
-        need_files(l, self, list, need);
+        need_files(l, self, list, &of, need);
     }
     for (size_t i = 0; d->takes_files && i < job->n_inputs; i++)
         if (job->inputs[i].job != JOBS_NO_INPUT)
@@ -280,7 +309,7 @@ static void resolve_from(struct loader *l, size_t self, struct need_list *list)
         !find_files_of(l, self, list, &of, &from))
         return;
     l->plan->jobs[self].from = from;
-    need_files(l, self, list, from);
+    need_files(l, self, list, &of, from);
 }
 
 /* ---- cycles ---- */

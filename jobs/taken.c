@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* taken: inputs that are another job's files: of whose snapshots they are made, and whether anybody
- * may have put there what they like. Not responsible for which job is meant (needs.c), nor for any
- * layer (harness/sandbox/slot/taken_layers.c). */
+/* taken: inputs that are another job's files: of whose snapshots they are made; and in which jobs'
+ * files somebody may have put what they like. Not responsible for which job is meant (needs.c), nor
+ * for any layer (harness/sandbox/slot/taken_layers.c). */
 #include "jobs/load.h"
 
 /* ---- for who runs it ---- */
@@ -146,23 +146,47 @@ static bool has_untrusted(const struct jobs_job *job)
     return is;
 }
 
-/* What a job left who worked on what others had chosen is theirs, and what others make of it. */
+/* Marks the job where what it works on or starts from is others'. */
+static void distrust(const struct jobs_plan *plan, struct jobs_job *job)
+{
+    for (size_t i = 0; i < job->n_inputs; i++)
+        if (job->inputs[i].job > 0)
+            job->inputs[i].host.untrusted = plan->jobs[job->inputs[i].job - 1].untrusted;
+    job->untrusted |=
+        has_untrusted(job) || (job->from != JOBS_FROM_NOTHING && plan->jobs[job->from].untrusted);
+}
+
+/* What is on the same bridge is as close to a job as its services. Returns whether any bridge was
+ * trusted until now, and is not any more. */
+static bool distrust_bridges(const struct jobs_plan *plan)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < plan->n_bridges; i++) {
+        const struct jobs_bridge *b = &plan->bridges[i];
+        size_t n = 0;
+
+        for (size_t k = 0; k < b->n_members; k++)
+            n += plan->jobs[b->members[k]].untrusted;
+        for (size_t k = 0; n > 0 && k < b->n_members; k++)
+            plan->jobs[b->members[k]].untrusted = true;
+        any |= n > 0 && n < b->n_members;
+    }
+    return any;
+}
+
+/* What a job left who worked on what others had chosen is theirs, and what others make of it. Jobs
+ * on a bridge need not stand together in the order; there are few bridges. */
 static void spread_distrust(struct loader *l)
 {
     const struct jobs_plan *plan = l->plan;
     cleanup_free size_t *order = xcalloc(plan->n_jobs, sizeof(*order));
-    cleanup_free bool *untrusted = xcalloc(plan->n_jobs, sizeof(*untrusted));
 
     jobs_order(plan, order);
-    for (size_t k = 0; k < plan->n_jobs; k++) {
-        struct jobs_job *job = &plan->jobs[order[k]];
-
-        for (size_t i = 0; i < job->n_inputs; i++)
-            if (job->inputs[i].job > 0)
-                job->inputs[i].host.untrusted = untrusted[job->inputs[i].job - 1];
-        untrusted[order[k]] =
-            has_untrusted(job) || (job->from != JOBS_FROM_NOTHING && untrusted[job->from]);
-    }
+    do {
+        for (size_t k = 0; k < plan->n_jobs; k++)
+            distrust(plan, &plan->jobs[order[k]]);
+    } while (distrust_bridges(plan));
 }
 
 void taken_resolve(struct loader *l)
@@ -171,11 +195,11 @@ void taken_resolve(struct loader *l)
 
     if (!source_is_good(&l->source)) /* there may be cycles */
         return;
-    for (size_t i = 0; i < l->plan->n_jobs; i++)
-        if (l->refs[i].takes_files) {
-            any = true;
+    for (size_t i = 0; i < l->plan->n_jobs; i++) {
+        if (l->refs[i].takes_files)
             check_taken(l, i);
-        }
+        any |= has_untrusted(&l->plan->jobs[i]);
+    }
     if (any)
         spread_distrust(l);
 }

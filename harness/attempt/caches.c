@@ -85,38 +85,11 @@ static bool is_own(const struct jobs_job *job, const struct jobs_input *in)
     return in->cache > 0 && in->depth == job->depth;
 }
 
-/* Says whether somebody else chose what a job or a service works on. */
-static bool has_untrusted_input(const struct jobs_job *job)
-{
-    bool is = job->stdin_file.path != NULL && job->stdin_file.untrusted;
-
-    for (size_t i = 0; i < job->n_inputs; i++)
-        is |= job->inputs[i].host.untrusted;
-    return is;
-}
-
-/* Says so of it, of what it starts from, and of its services, whose word it takes. */
-static bool stands_on_untrusted(const struct run *run, const struct instance *in)
-{
-    bool is = has_untrusted_input(in->job);
-
-    for (size_t i = 0; !is && i < jobs_services_count(in->job); i++)
-        is = has_untrusted_input(run->instances[in->services + i].job);
-    if (!is && in->from != INSTANCE_NONE) /* at most JOBS_FROM_DEPTH_MAX */
-        return stands_on_untrusted(run, &run->instances[in->from]);
-    return is;
-}
-
 /* Says whether somebody who is not trusted may have had a part in what the job wrote: they are not
- * to choose what others find. What is on the same bridge is as close to it as a service. */
-static bool is_untrusted(const struct run *run, const struct instance *in)
+ * to choose what others find. */
+static bool is_untrusted(const struct caches *c)
 {
-    bool is = stands_on_untrusted(run, in);
-
-    for (size_t i = 0; !is && in->job->network == JOBS_NETWORK_BRIDGE && i < run->n_instances; i++)
-        is = run->instances[i].job->network == JOBS_NETWORK_BRIDGE &&
-             run->instances[i].bridge == in->bridge && stands_on_untrusted(run, &run->instances[i]);
-    return is && !weakened("cache-trust");
+    return c->instance->job->untrusted && !weakened("cache-trust");
 }
 
 /* Says whether all paths are its own: not where one is what the job before has made of its own
@@ -134,7 +107,7 @@ static bool is_whole(const struct jobs_job *job, size_t number)
 static bool may_be_saved(const struct caches *c, size_t number)
 {
     return c->instance->job->caches[number].save != JOBS_CACHE_NEVER &&
-           is_whole(c->instance->job, number) && !is_untrusted(c->run, c->instance);
+           is_whole(c->instance->job, number) && !is_untrusted(c);
 }
 
 /* ---- restoring ---- */
@@ -509,7 +482,7 @@ void caches_save(struct caches *c, struct attempt_context *ctx, const struct san
         if (!is_to_be_saved(&job->caches[i], result->job.verdict) || c->saved[i].exact ||
             !is_whole(job, i))
             continue;
-        if (is_untrusted(c->run, c->instance))
+        if (is_untrusted(c))
             strings_add(
                 &result->notes,
                 xasprintf("the cache '%s' is not saved: the job, or what it stands on or runs "

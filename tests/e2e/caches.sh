@@ -240,6 +240,8 @@ file beside <<'YAML'
   trusting: {cache: {key: trusting, paths: [/c]}, services: {it: {run: sleep 1000, inputs: [theirs]}}, run: touch /c/x}
   near: {cache: {key: near, paths: [/c]}, network: {bridge: b}, run: touch /c/x}
   far: {network: {bridge: b}, inputs: [{from: theirs, untrusted: true}], run: "true"}
+  over: {from: near, cache: {key: over, paths: [/d]}, run: touch /d/x}
+  takes: {inputs: [{job: near, from: /etc, to: /e}], cache: {key: takes, paths: [/c]}, run: touch /c/x}
 YAML
 sed 's/inputs: .*true}\], //; s/poison/good/' trust.yaml >trusted.yaml
 cupel_run trust.yaml

@@ -121,6 +121,33 @@ static void test_distrust(void **state)
     assert_true(job_named(&r, "next")->inputs[0].host.untrusted);
     assert_true(job_named(&r, "last")->inputs[0].host.untrusted);
     assert_false(job_named(&r, "other")->inputs[0].host.untrusted);
+    assert_true(job_named(&r, "over")->untrusted);
+    assert_false(job_named(&r, "plain")->untrusted);
+    unload(&r);
+}
+
+/* Those on a bridge talk to one another: each may have done what another was told, wherever they
+ * stand in the file, and so on over further bridges. */
+static void test_distrust_on_bridges(void **state)
+{
+    struct loaded r = load_good(FILE_OF(
+        "  third: {run: x, network: {bridge: c}}\n  second: {run: x, network: {bridge: b}}\n"
+        "  takes: {run: x, inputs: {job: second, from: /o}}\n"
+        "  over: {run: x, from: third}\n"
+        "  mate-3: {run: x, network: {bridge: c}, inputs: {job: second, from: /o}}\n"
+        "  mate-2: {run: x, network: {bridge: b}, from: first}\n"
+        "  first: {run: x, network: {bridge: a}}\n"
+        "  mate-1: {run: x, network: {bridge: a}, inputs: {from: src, untrusted: true}}\n"
+        "  other: {run: x, network: {bridge: d}}\n  alone: {run: x, inputs: {job: other, from: "
+        "/o}}\n"));
+
+    (void)state;
+    assert_true(job_named(&r, "first")->untrusted);
+    assert_true(job_named(&r, "third")->untrusted);
+    assert_true(job_named(&r, "takes")->inputs[0].host.untrusted);
+    assert_true(job_named(&r, "over")->untrusted);
+    assert_false(job_named(&r, "other")->untrusted);
+    assert_false(job_named(&r, "alone")->inputs[0].host.untrusted);
     unload(&r);
 }
 
@@ -169,6 +196,13 @@ static void test_what_is_wrong(void **state)
          "3:47: a service has no inputs that are another job's files\n"},
         {FILE_OF("  a: {run: x, inputs: [{job: build, from: /o}, {job: build, from: /o}]}\n" BUILD),
          "3:48: two inputs are placed at /o; the first on line 3\n"},
+        {FILE_OF("  a: {run: x, needs: [{job: build, when: always}], inputs: {job: build, from: "
+                 "/o}}\n" BUILD),
+         "3:42: 'when: always' cannot be: job 'a' takes files of 'build', whose files are there "
+         "only when it has passed\n"},
+        {FILE_OF("  a: {run: x, needs: [{job: build, when: failure}], from: build}\n" BUILD),
+         "3:42: 'when: failure' cannot be: job 'a' starts from 'build', whose files are there only "
+         "when it has passed\n"},
     };
 
     (void)state;
@@ -198,9 +232,13 @@ static void test_not_in_requests(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_read),  cmocka_unit_test(test_pairs),
-        cmocka_unit_test(test_reads),         cmocka_unit_test(test_distrust),
-        cmocka_unit_test(test_what_is_wrong), cmocka_unit_test(test_not_in_requests),
+        cmocka_unit_test(test_what_is_read),
+        cmocka_unit_test(test_pairs),
+        cmocka_unit_test(test_reads),
+        cmocka_unit_test(test_distrust),
+        cmocka_unit_test(test_distrust_on_bridges),
+        cmocka_unit_test(test_what_is_wrong),
+        cmocka_unit_test(test_not_in_requests),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
