@@ -266,6 +266,7 @@ static void take_command(struct jobs_plan *plan, const struct jobs_given *given,
     job->stdin_text = job->stdin_file.path = NULL;
     job->n_needs = 0;
     job->retries = 0;
+    job->role = JOBS_ROLE_NONE; /* it is a command of the caller's */
     if (given->artifacts == NULL || given->artifacts[0] == NULL)
         job->artifacts.paths.patterns = NULL;
     job->artifacts.if_missing =

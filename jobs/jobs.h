@@ -215,6 +215,7 @@ enum jobs_bad_end {
     JOBS_END_DISK_LIMIT,
     JOBS_END_OUTPUT_LIMIT,
     JOBS_END_INVALID_SUBMISSION,
+    JOBS_END_COMPILE_ERROR,
     JOBS_END_COUNT,
 };
 /* Returns what a job file and a verdict call it. */
@@ -233,6 +234,13 @@ enum jobs_retry {
     JOBS_RETRY_COUNT,
 };
 #define JOBS_RETRIES_MAX 10
+
+/* What a job is for, where its verdicts depend on it. */
+enum jobs_role {
+    JOBS_ROLE_NONE,
+    /* it makes what others judge: however it fails, that is a `compile-error` */
+    JOBS_ROLE_COMPILE,
+};
 
 /* What becomes of a job whose command leaves processes running. */
 enum jobs_leaks { JOBS_LEAKS_REPORT, JOBS_LEAKS_FAIL };
@@ -290,6 +298,7 @@ void jobs_service_variable(const char *name, char ret[static JOBS_SERVICE_VARIAB
 struct jobs_job {
     const char *name;
     const char *description; /* or NULL */
+    enum jobs_role role;
     /* of a job: those that run beside it, or NULL; of a service: those that it runs beside, itself
      * among them */
     const struct jobs_services *services;

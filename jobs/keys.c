@@ -19,6 +19,8 @@ static const struct choice choices_device[] = {
 };
 static const struct choice choices_leaks[] = {
     [JOBS_LEAKS_REPORT] = {"report", true}, [JOBS_LEAKS_FAIL] = {"fail", true}, {0}};
+static const struct choice choices_role[] = {
+    [JOBS_ROLE_NONE] = {"none", true}, [JOBS_ROLE_COMPILE] = {"compile", true}, {0}};
 
 /* ---- the file ---- */
 
@@ -534,6 +536,16 @@ TABLE(
      .sub = &keys_need,
      .set = key_set_node,
      .offset = DRAFT_FIELD(needs)},
+    {.name = "role",
+     .value = "none or compile",
+     .fallback = "`none`",
+     .help = "`compile`: the job makes of a submission what others judge; if it fails, in whatever "
+             "way, that is the verdict `compile-error`",
+     .forms = FORM_ONE,
+     .type = TYPE_CHOICE,
+     .choices = choices_role,
+     .set = key_set_choice,
+     .offset = JOB_FIELD(role)},
     {.name = "matrix",
      .value = "a map of keys to lists of values",
      .help = "one instance of the job for each combination; its values are in the environment and "

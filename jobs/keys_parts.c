@@ -33,6 +33,7 @@ static const struct choice choices_bad_end[] = {
     [JOBS_END_DISK_LIMIT] = {"disk-limit", true},
     [JOBS_END_OUTPUT_LIMIT] = {"output-limit", true},
     [JOBS_END_INVALID_SUBMISSION] = {"invalid-submission", true},
+    [JOBS_END_COMPILE_ERROR] = {"compile-error", true},
     {0},
 };
 
@@ -635,7 +636,7 @@ TABLE(allowed, "Keys of `allow-failure`", "'allow-failure'",
        .set = key_set_allowed_exits},
       {.name = "verdicts",
        .value = "failed, signaled, timeout, cpu-limit, memory-limit, pids-limit, disk-limit, "
-                "output-limit, invalid-submission",
+                "output-limit, invalid-submission, compile-error",
        .help = "these verdicts",
        .forms = FORM_ONE | FORM_LIST,
        .type = TYPE_CHOICE,

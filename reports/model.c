@@ -19,6 +19,7 @@ static const struct verdict_info verdicts[REPORTS_VERDICT_COUNT] = {
     [REPORTS_OUTPUT_LIMIT] = {"output-limit", JUNIT_FAILURE, "OUTPUT", "OUTPUT", "1;31"},
     [REPORTS_INVALID_SUBMISSION] = {"invalid-submission", JUNIT_FAILURE, "INVALID", "INVALID",
                                     "1;31"},
+    [REPORTS_COMPILE_ERROR] = {"compile-error", JUNIT_FAILURE, "COMPILE", "COMPILE", "1;31"},
     [REPORTS_ERROR] = {"error", JUNIT_ERROR, "ERROR", "ERROR", "1;35"},
     [REPORTS_SKIPPED] = {"skipped", JUNIT_SKIPPED, "SKIP", "SKIP", "1;33"},
     [REPORTS_CANCELLED] = {"cancelled", JUNIT_ERROR, "CANCEL", "CANCEL", "1;33"},

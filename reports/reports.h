@@ -20,7 +20,8 @@ enum reports_verdict {
     REPORTS_OUTPUT_LIMIT,
     /* what others left in an input is refused: a link, no file or directory, nothing */
     REPORTS_INVALID_SUBMISSION,
-    REPORTS_ERROR, /* the harness could not run it: never the job's fault */
+    REPORTS_COMPILE_ERROR, /* the job that makes what is judged has failed, in whatever way */
+    REPORTS_ERROR,         /* the harness could not run it: never the job's fault */
     REPORTS_SKIPPED,
     REPORTS_CANCELLED,
     REPORTS_VERDICT_COUNT,

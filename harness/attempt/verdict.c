@@ -506,11 +506,32 @@ static void add_service(const struct attempt_facts *f, struct judgement *ret)
         ret->verdict = REPORTS_ERROR;
 }
 
+/* Verdicts that a job file can name as an end of a job's. */
+static const struct {
+    bool is_bad_end;
+    enum jobs_bad_end end;
+} bad_ends[REPORTS_VERDICT_COUNT] = {
+    [REPORTS_FAILED] = {true, JOBS_END_FAILED},
+    [REPORTS_SIGNALED] = {true, JOBS_END_SIGNALED},
+    [REPORTS_TIMEOUT] = {true, JOBS_END_TIMEOUT},
+    [REPORTS_CPU_LIMIT] = {true, JOBS_END_CPU_LIMIT},
+    [REPORTS_MEMORY_LIMIT] = {true, JOBS_END_MEMORY_LIMIT},
+    [REPORTS_PIDS_LIMIT] = {true, JOBS_END_PIDS_LIMIT},
+    [REPORTS_DISK_LIMIT] = {true, JOBS_END_DISK_LIMIT},
+    [REPORTS_OUTPUT_LIMIT] = {true, JOBS_END_OUTPUT_LIMIT},
+    [REPORTS_INVALID_SUBMISSION] = {true, JOBS_END_INVALID_SUBMISSION},
+    [REPORTS_COMPILE_ERROR] = {true, JOBS_END_COMPILE_ERROR},
+};
+
 void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *facts,
                     struct judgement *ret)
 {
     judge_job(job, facts, ret);
     add_service(facts, ret);
+    /* what was refused before it could be compiled stays that */
+    if (job->role == JOBS_ROLE_COMPILE && bad_ends[ret->verdict].is_bad_end &&
+        ret->verdict != REPORTS_INVALID_SUBMISSION)
+        ret->verdict = REPORTS_COMPILE_ERROR;
 }
 
 /* Judges a step by itself that ran although one before it had not passed. */
@@ -562,27 +583,12 @@ void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *fac
 
 static bool is_one_of(const struct jobs_ends *meant, enum reports_verdict verdict, int exit)
 {
-    static const struct {
-        bool is_bad_end;
-        enum jobs_bad_end end;
-    } ends[REPORTS_VERDICT_COUNT] = {
-        [REPORTS_FAILED] = {true, JOBS_END_FAILED},
-        [REPORTS_SIGNALED] = {true, JOBS_END_SIGNALED},
-        [REPORTS_TIMEOUT] = {true, JOBS_END_TIMEOUT},
-        [REPORTS_CPU_LIMIT] = {true, JOBS_END_CPU_LIMIT},
-        [REPORTS_MEMORY_LIMIT] = {true, JOBS_END_MEMORY_LIMIT},
-        [REPORTS_PIDS_LIMIT] = {true, JOBS_END_PIDS_LIMIT},
-        [REPORTS_DISK_LIMIT] = {true, JOBS_END_DISK_LIMIT},
-        [REPORTS_OUTPUT_LIMIT] = {true, JOBS_END_OUTPUT_LIMIT},
-        [REPORTS_INVALID_SUBMISSION] = {true, JOBS_END_INVALID_SUBMISSION},
-    };
-
-    if (verdict >= REPORTS_VERDICT_COUNT || !ends[verdict].is_bad_end)
+    if (verdict >= REPORTS_VERDICT_COUNT || !bad_ends[verdict].is_bad_end)
         return false;
     if (verdict == REPORTS_FAILED && exit >= 0 && exit < 256 &&
         ((meant->exits[exit / 64] >> (exit % 64)) & 1u) != 0)
         return true;
-    return (meant->verdicts >> ends[verdict].end) & 1u;
+    return (meant->verdicts >> bad_ends[verdict].end) & 1u;
 }
 
 bool verdict_is_allowed(const struct jobs_job *job, enum reports_verdict verdict, int exit)
@@ -616,6 +622,7 @@ bool verdict_is_retried(const struct jobs_job *job, enum reports_verdict verdict
     case REPORTS_PIDS_LIMIT:
     case REPORTS_DISK_LIMIT:
     case REPORTS_OUTPUT_LIMIT:
+    case REPORTS_COMPILE_ERROR:
         break;
     }
     return ((job->retry_on >> kind) & 1u) != 0 || is_one_of(&job->retry_ends, verdict, exit);

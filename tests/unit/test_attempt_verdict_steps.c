@@ -412,16 +412,45 @@ static void test_service_that_is_not_there(void **state)
     assert_job(&s, REPORTS_ERROR, -1, 0, "the service 'db' ended");
 }
 
+/* ---- what is compiled ---- */
+
+static enum reports_verdict judged(struct scene *s)
+{
+    verdict_of_job(&s->job, &s->facts, &s->got);
+    return s->got.verdict;
+}
+
+static void test_compiling(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 2);
+    s.job.role = JOBS_ROLE_COMPILE;
+    assert_job(&s, REPORTS_PASSED, 0, 0, "");
+    s.ran[1].status = EXITED(3);
+    assert_job(&s, REPORTS_COMPILE_ERROR, 3, 0, "step 'make': exit code 3, expected 0");
+    assert_step(&s, 1, REPORTS_COMPILE_ERROR, "step 'make': exit code 3, expected 0");
+    cut_short(&s, 1);
+    strike(&s, CAUSE_WALL, 1, NSEC_PER_SEC);
+    assert_int_equal(judged(&s), REPORTS_COMPILE_ERROR);
+    strike(&s, CAUSE_SUBMISSION, 0, 0);
+    assert_int_equal(judged(&s), REPORTS_INVALID_SUBMISSION);
+    strike(&s, CAUSE_HARNESS, 0, 0);
+    assert_int_equal(judged(&s), REPORTS_ERROR);
+    strike(&s, CAUSE_CANCELLED, 0, 0);
+    assert_int_equal(judged(&s), REPORTS_CANCELLED);
+}
+
 /* ---- what is tried again ---- */
 
 static void test_is_retried(void **state)
 {
     enum { F = 1u << JOBS_RETRY_FAILURE, T = 1u << JOBS_RETRY_TIMEOUT, E = 1u << JOBS_RETRY_ERROR };
     static const uint32_t kind[REPORTS_VERDICT_COUNT] = {
-        [REPORTS_FAILED] = F,       [REPORTS_SIGNALED] = F,
-        [REPORTS_TIMEOUT] = T,      [REPORTS_CPU_LIMIT] = T,
-        [REPORTS_MEMORY_LIMIT] = F, [REPORTS_PIDS_LIMIT] = F,
-        [REPORTS_DISK_LIMIT] = F,   [REPORTS_OUTPUT_LIMIT] = F,
+        [REPORTS_FAILED] = F,     [REPORTS_SIGNALED] = F,     [REPORTS_TIMEOUT] = T,
+        [REPORTS_CPU_LIMIT] = T,  [REPORTS_MEMORY_LIMIT] = F, [REPORTS_PIDS_LIMIT] = F,
+        [REPORTS_DISK_LIMIT] = F, [REPORTS_OUTPUT_LIMIT] = F, [REPORTS_COMPILE_ERROR] = F,
         [REPORTS_ERROR] = E}; /* passed, skipped, cancelled: never */
 
     (void)state;
@@ -467,6 +496,7 @@ int main(void)
         cmocka_unit_test(test_job_limit_strikes_in_a_step),
         cmocka_unit_test(test_cause_after_the_last_step),
         cmocka_unit_test(test_harness_failure_before_any_step),
+        cmocka_unit_test(test_compiling),
         cmocka_unit_test(test_artifacts_lost),
         cmocka_unit_test(test_leaks_are_reported_only),
         cmocka_unit_test(test_leaks_fail),
