@@ -365,7 +365,21 @@ static void add_children(struct strbuf *to, const struct out *in, int depth)
     }
 }
 
-void out_write(const struct out *root, struct strbuf *to)
+/* Counts again what there is in each: a map of which each value has come to nothing is as empty as
+ * they are. */
+static void count_again(struct out *in)
 {
+    in->n = 0;
+    for (struct out *o = in->first; o != NULL; o = o->next) {
+        if (o->kind == OUT_MAP || o->kind == OUT_LIST)
+            count_again(o);
+        in->n += o->kind != OUT_COMMENT && !o->held &&
+                 !(in->kind == OUT_MAP && o->kind != OUT_TEXT && o->n == 0);
+    }
+}
+
+void out_write(struct out *root, struct strbuf *to)
+{
+    count_again(root);
     add_children(to, root, 0);
 }

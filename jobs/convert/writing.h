@@ -49,4 +49,4 @@ void out_drop(struct out_writing *w, struct out *in, struct out *child);
 void out_hold(struct out *in, struct out *child);
 
 /* Writes the map as YAML. Maps and lists in which nothing but comments stands leave those alone. */
-void out_write(const struct out *root, struct strbuf *to);
+void out_write(struct out *root, struct strbuf *to);
