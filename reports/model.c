@@ -47,6 +47,8 @@ static const struct {
     [REPORTS_THROTTLED_PERIODS] = {"throttled_periods", false},
     [REPORTS_MEMORY_PEAK_BYTES] = {"memory_peak_bytes", false},
     [REPORTS_MEMORY_HELD_PEAK_BYTES] = {"memory_held_peak_bytes", false},
+    [REPORTS_MEMORY_ANONYMOUS_PEAK_BYTES] = {"memory_anonymous_peak_bytes", false},
+    [REPORTS_MAX_RSS_BYTES] = {"max_rss_bytes", false},
     [REPORTS_MAJOR_FAULTS] = {"major_faults", false},
     [REPORTS_THRASHING_SECONDS] = {"thrashing_seconds", true},
     [REPORTS_OOM_KILLS] = {"oom_kills", false},

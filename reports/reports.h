@@ -40,6 +40,8 @@ enum reports_figure {
     REPORTS_THROTTLED_PERIODS,
     REPORTS_MEMORY_PEAK_BYTES,
     REPORTS_MEMORY_HELD_PEAK_BYTES,
+    REPORTS_MEMORY_ANONYMOUS_PEAK_BYTES,
+    REPORTS_MAX_RSS_BYTES,
     REPORTS_MAJOR_FAULTS,
     REPORTS_THRASHING_SECONDS,
     REPORTS_OOM_KILLS,
@@ -64,7 +66,7 @@ enum reports_figure {
     REPORTS_FIGURE_COUNT,
 };
 struct reports_usage {
-    uint32_t known;
+    uint64_t known;
     /* seconds are kept as nanoseconds, everything else as itself */
     uint64_t value[REPORTS_FIGURE_COUNT];
 };
@@ -73,7 +75,7 @@ const char *reports_figure_name(enum reports_figure f);
 bool reports_figure_is_seconds(enum reports_figure f);
 static inline void reports_usage_set(struct reports_usage *u, enum reports_figure f, uint64_t v)
 {
-    u->known |= 1u << f;
+    u->known |= UINT64_C(1) << f;
     u->value[f] = v;
 }
 static inline bool reports_usage_has(const struct reports_usage *u, enum reports_figure f)

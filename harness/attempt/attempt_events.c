@@ -213,6 +213,8 @@ static void on_step_ended(struct attempt *a, const struct sandbox_event *e)
                        unit_format_size(e->unmappable, size));
     /* from here on it is judged by this moment, and no deadline strikes any more */
     s->ended_ns = e->at_ns;
+    if (a->cgroup != NULL)
+        footprint_command_ended(a->cgroup, a->facts);
 }
 
 /* What PID 1 has to free at its end (files in /dev/shm, what is cached of those on disk) takes CPU

@@ -57,8 +57,10 @@ bool attempt_note_oom(struct attempt *a)
 
     if (!cgroup_oom_check(a->cgroup, a->ctx->around, &oom))
         return false;
-    if (a->facts->cause == CAUSE_NONE)
+    if (a->facts->cause == CAUSE_NONE) {
         a->facts->oom = oom;
+        footprint_glance(a->cgroup, a->facts); /* on v1, whoever is not killed is still there */
+    }
     attempt_note_cause(a, oom.origin == CGROUP_OOM_OWN ? CAUSE_MEMORY : CAUSE_AROUND, false);
     return true;
 }

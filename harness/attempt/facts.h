@@ -96,6 +96,10 @@ struct attempt_facts {
     struct cgroup_around_figures around; /* of the groups around the run's */
     bool has_memory_held;
     uint64_t memory_held_peak; /* of what is no page cache, as seen at looks (footprint.h) */
+    bool has_memory_anonymous;
+    uint64_t memory_anonymous_peak; /* anonymous and shared, as seen (footprint.h) */
+    bool has_max_rss;
+    uint64_t max_rss; /* of one process, the largest */
     bool has_major_faults;
     uint64_t major_faults;
     uint64_t stood_still_ns; /* the slot itself */

@@ -24,6 +24,38 @@ static void note_held(const struct cgroup_usage *u, struct attempt_facts *f)
         f->memory_held_peak = sum;
 }
 
+static void note_anonymous(const struct cgroup_usage *u, struct attempt_facts *f)
+{
+    uint64_t anonymous, shared;
+
+    if (!cgroup_usage_get(u, CGROUP_MEMORY_ANONYMOUS_BYTES, &anonymous) ||
+        !cgroup_usage_get(u, CGROUP_MEMORY_SHARED_BYTES, &shared))
+        return;
+    f->has_memory_anonymous = true;
+    if (anonymous + shared > f->memory_anonymous_peak)
+        f->memory_anonymous_peak = anonymous + shared;
+}
+
+void footprint_glance(const struct cgroup_job *cgroup, struct attempt_facts *facts)
+{
+    struct cgroup_usage u = {0};
+
+    cgroup_job_figures(cgroup, wanted, &u);
+    note_held(&u, facts);
+    note_anonymous(&u, facts);
+}
+
+void footprint_command_ended(const struct cgroup_job *cgroup, struct attempt_facts *facts)
+{
+    struct cgroup_usage u = {0};
+    uint64_t now;
+
+    cgroup_job_figures(cgroup, 1u << CGROUP_MEMORY_BYTES, &u);
+    if (cgroup_usage_get(&u, CGROUP_MEMORY_BYTES, &now) && now >= FOOTPRINT_LEFT_MIN &&
+        now > facts->memory_anonymous_peak)
+        footprint_glance(cgroup, facts);
+}
+
 static bool counts(const struct cgroup_usage *u, uint64_t *ret_faults, uint64_t *ret_refaults)
 {
     uint64_t file, anonymous = 0;
@@ -57,6 +89,7 @@ void footprint_look(struct footprint *p, const struct cgroup_job *cgroup, uint64
 
     cgroup_job_figures(cgroup, wanted, &u);
     note_held(&u, facts);
+    note_anonymous(&u, facts);
     if (!counts(&u, &faults, &refaults))
         return;
     if (p->at_ns != 0 && is_full(&u, memory_limit) && refaults > p->refaults &&
@@ -70,6 +103,13 @@ void footprint_end(const struct footprint *p, const struct cgroup_job *cgroup,
 {
     struct cgroup_usage u = {0};
 
+    const struct oom_victim *v = &facts->oom_victim;
+
+    /* as the kernel has seen it at the peak */
+    if (v->host_pid != 0 && v->anonymous_bytes > facts->memory_anonymous_peak) {
+        facts->has_memory_anonymous = true;
+        facts->memory_anonymous_peak = v->anonymous_bytes;
+    }
     if (p->at_ns == 0)
         return;
     cgroup_job_figures(cgroup, 1u << CGROUP_MAJOR_FAULTS, &u);

@@ -216,10 +216,19 @@ static uint64_t next_point(const struct observer *o)
     return o->facts->started_ns + t->next_ns;
 }
 
+static uint64_t next_glance(const struct observer *o)
+{
+    if (o->facts->started_ns == 0 || o->glances >= OBSERVE_GLANCES)
+        return UINT64_MAX;
+    return o->facts->started_ns + (OBSERVE_GLANCE_NS << o->glances);
+}
+
 uint64_t observe_next(const struct observer *o)
 {
-    uint64_t at = next_point(o);
+    uint64_t at = next_point(o), glance = next_glance(o);
 
+    if (glance < at)
+        at = glance;
     if (o->look_at < at)
         at = o->look_at;
     return o->disk_at < at ? o->disk_at : at;
@@ -229,6 +238,11 @@ void observe_tick(struct observer *o, uint64_t now)
 {
     if (now >= next_point(o))
         add_point(o, now);
+    if (now >= next_glance(o)) {
+        footprint_glance(o->cgroup, o->facts);
+        while (now >= next_glance(o))
+            o->glances++;
+    }
     if (now >= o->disk_at || (o->facts->started_ns != 0 && !o->facts->has_disk))
         look_at_disk(o, now);
     if (now < o->look_at)

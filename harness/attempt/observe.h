@@ -11,12 +11,18 @@
 /* So many threads are asked how long they waited; more would cost more than a look may. */
 #define OBSERVE_THREADS_MAX 64
 
+/* What the memory of a job that may be short is made of is looked at so often before the first
+ * look, each time after twice as long: a glance costs some 30 us. */
+#define OBSERVE_GLANCES 4
+#define OBSERVE_GLANCE_NS (8 * NSEC_PER_MSEC)
+
 struct observer {
     struct attempt_context *ctx;
     const struct cgroup_job *cgroup;
     const struct sandbox_job *sandbox;
     struct attempt_facts *facts;
     uint64_t look_at;
+    unsigned glances; /* of the first OBSERVE_GLANCES, so many are behind */
     uint64_t disk_at; /* the disk is looked at more often when it may be full soon */
     struct pressure_look before;
     struct waiting {

@@ -118,6 +118,10 @@ static void usage_of(const struct attempt_facts *f, struct reports_usage *u)
     reports_usage_set(u, REPORTS_OUTPUT_BYTES, f->output_bytes);
     if (f->has_memory_held)
         reports_usage_set(u, REPORTS_MEMORY_HELD_PEAK_BYTES, f->memory_held_peak);
+    if (f->has_memory_anonymous)
+        reports_usage_set(u, REPORTS_MEMORY_ANONYMOUS_PEAK_BYTES, f->memory_anonymous_peak);
+    if (f->has_max_rss)
+        reports_usage_set(u, REPORTS_MAX_RSS_BYTES, f->max_rss);
     if (f->has_major_faults) {
         reports_usage_set(u, REPORTS_MAJOR_FAULTS, f->major_faults);
         reports_usage_set(u, REPORTS_THRASHING_SECONDS, f->thrashing_ns);

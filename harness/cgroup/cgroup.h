@@ -100,6 +100,7 @@ enum cgroup_figure {
     CGROUP_MAJOR_FAULTS,
     CGROUP_REFAULTS_FILE, /* pages that came back after having been pushed out */
     CGROUP_REFAULTS_ANONYMOUS,
+    CGROUP_MEMORY_RECLAIMS, /* how often its own limit was in the way of more */
     CGROUP_FIGURE_COUNT,
 };
 /* Figures that are only of use to who looks while the job runs, and cost too much to be read of

@@ -126,6 +126,8 @@ static const struct figure_file v1_figures[] = {
     {CTL_MEMORY, "memory.usage_in_bytes", FORMAT_NUMBER, NULL, CGROUP_MEMORY_BYTES, 1},
     {CTL_MEMORY, "memory.max_usage_in_bytes", FORMAT_NUMBER, NULL, CGROUP_MEMORY_PEAK_BYTES, 1},
     {CTL_MEMORY, "memory.oom_control", FORMAT_KEYED, "oom_kill", CGROUP_OOM_KILLS, 1},
+    /* counted by some kernels (not by 6.18) */
+    {CTL_MEMORY, "memory.failcnt", FORMAT_NUMBER, NULL, CGROUP_MEMORY_RECLAIMS, 1},
     {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "rss", CGROUP_MEMORY_ANONYMOUS_BYTES, 1},
     {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "shmem", CGROUP_MEMORY_SHARED_BYTES, 1},
     {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "pgmajfault", CGROUP_MAJOR_FAULTS, 1},

@@ -84,6 +84,7 @@ static const struct figure_file v2_figures[] = {
     {CTL_MEMORY, "memory.current", FORMAT_NUMBER, NULL, CGROUP_MEMORY_BYTES, 1},
     {CTL_MEMORY, "memory.peak", FORMAT_NUMBER, NULL, CGROUP_MEMORY_PEAK_BYTES, 1},
     {CTL_MEMORY, "memory.events", FORMAT_KEYED, "oom_kill", CGROUP_OOM_KILLS, 1},
+    {CTL_MEMORY, "memory.events", FORMAT_KEYED, "max", CGROUP_MEMORY_RECLAIMS, 1},
     {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "anon", CGROUP_MEMORY_ANONYMOUS_BYTES, 1},
     {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "shmem", CGROUP_MEMORY_SHARED_BYTES, 1},
     /* since 5.18 */

@@ -339,6 +339,7 @@ struct sandbox_job {
     uint64_t trim_bytes, trim_inodes;
     bool has_ids; /* once a step was started: who its commands are, in the job */
     uint32_t uid, gid;
+    uint64_t max_rss_init, max_rss;        /* private: PID 1's own, and the largest's of the job */
     struct sandbox_talk talk;              /* private */
     const struct setup_progress *progress; /* private */
 };
@@ -406,6 +407,9 @@ void sandbox_forget(struct sandbox_job *job);
 int sandbox_setup_error(const struct sandbox_event *event, struct cupel_error *err);
 /* The set-up step that PID 1 is at, or the command that it starts. */
 const char *sandbox_setup_at(const struct sandbox_job *job);
+/* Tells the most memory that one process of the job had in its pages, of those that have ended;
+ * false where that is not known, as of a job whose processes are smaller than its PID 1. */
+bool sandbox_max_rss(const struct sandbox_job *job, uint64_t *ret_bytes);
 /* Whether the command has read of the standard input that it was given (stdin_data or stdin_file,
  * and not an empty one), in whatever way. Of any other it is not known. */
 enum sandbox_input { SANDBOX_INPUT_UNKNOWN, SANDBOX_INPUT_READ, SANDBOX_INPUT_UNREAD };

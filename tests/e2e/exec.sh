@@ -121,7 +121,7 @@ expect_equal "$(wc -l <result)" 1
 keys='del(.started, .usage, .file) | keys - ["logs"]'
 expect_equal "$(jq -c "$keys" result)" "$(jq -c "$keys" out/results.jsonl)"
 # what only a look at a running command tells is there where it ran for long enough, on a busy machine
-usage='.usage | keys - ["major_faults", "memory_held_peak_bytes", "run_queue_wait_seconds", "thrashing_seconds"]'
+usage='.usage | keys - ["major_faults", "max_rss_bytes", "memory_anonymous_peak_bytes", "memory_held_peak_bytes", "run_queue_wait_seconds", "thrashing_seconds"]'
 expect_equal "$(jq -c "$usage" result)" "$(jq -c "$usage" out/results.jsonl)"
 expect_equal "$(jq -c '[.id, .verdict, .exit, .limits]' result)" "$(jq -c '[.id, .verdict, .exit, .limits]' out/results.jsonl)"
 

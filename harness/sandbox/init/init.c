@@ -411,6 +411,13 @@ static pid_t fork_command(struct command_arguments *arguments)
     return pid;
 }
 
+static uint64_t max_rss_of(int who)
+{
+    struct rusage u;
+
+    return getrusage(who, &u) == 0 && u.ru_maxrss > 0 ? (uint64_t)u.ru_maxrss << 10 : 0;
+}
+
 /* Starts step `index`; returns its pid once execve has happened, or reports and exits; -1: it could
  * not be executed, and the job may go on. The command says when it is about to execute; then its
  * pipe closes on exec, or brings what went wrong. */
@@ -452,6 +459,7 @@ static pid_t start_step(struct init_context *ctx, unsigned index)
     report.disk_inodes = ctx->disk_inodes;
     report.uid = ctx->uid;
     report.gid = ctx->gid;
+    report.max_rss = max_rss_of(RUSAGE_SELF);
     send_report(ctx, &report);
     return pid;
 }
@@ -638,12 +646,14 @@ static bool run_step(struct init_context *ctx, unsigned i, bool last)
     if (weakened("raw-status") && WEXITSTATUS(report.status) > 128)
         report.status = WEXITSTATUS(report.status) - 128;
     report.at_ns = clock_monotonic_ns();
+    report.max_rss = max_rss_of(RUSAGE_CHILDREN);
     progress_to(ctx, PROGRESS_LEFTOVERS);
     send_report(ctx, &report); /* at once: its own deadline is over */
     report_leaks(ctx, i);
     if (!end_leftovers() && last)
         return false;
-    report = (struct init_report){.kind = SANDBOX_STEP_QUIET, .step = i};
+    report = (struct init_report){
+        .kind = SANDBOX_STEP_QUIET, .step = i, .max_rss = max_rss_of(RUSAGE_CHILDREN)};
     send_report(ctx, &report);
     return true;
 }

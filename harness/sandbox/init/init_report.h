@@ -16,6 +16,9 @@ struct init_report {
     uint32_t uid, gid;   /* of the command that starts, in the job */
     uint32_t cut;        /* of SANDBOX_LEFT_RUNNING: not all could be looked at */
     uint64_t unmappable; /* of SANDBOX_STEP_ENDED, see explain_exec.c */
+    /* most memory that a process had in its pages, as getrusage(2) tells: when a step has started,
+     * PID 1 itself; when it has ended and all is quiet, the largest that it has waited for */
+    uint64_t max_rss;
     char detail[SANDBOX_DETAIL_SIZE];
 };
 #define INIT_ORDER_GO                                                                              \

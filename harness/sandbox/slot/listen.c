@@ -17,6 +17,9 @@
 /* Where PID 1 is, by what it has said. */
 enum { SETTING_UP = 1, RUNNING = 2, ENDED = 4, QUIET = 8, OVER = 16 };
 
+/* No process has more addresses. */
+#define MAX_RSS_MEANINGFUL (UINT64_C(1) << 57)
+
 /* What may be said where, and where it leads. */
 static const struct word {
     uint32_t kind;
@@ -47,7 +50,8 @@ static bool makes_sense(const struct sandbox_job *job, const struct word *word,
 {
     const struct sandbox_talk *t = &job->talk;
 
-    if (word == NULL || (word->from & t->state) == 0 || (word->of_step && report->step != t->step))
+    if (word == NULL || (word->from & t->state) == 0 ||
+        (word->of_step && report->step != t->step) || report->max_rss > MAX_RSS_MEANINGFUL)
         return false;
     switch (report->kind) {
     case INIT_WANTS_TRIM:
@@ -126,6 +130,10 @@ static int take(struct sandbox_job *job, const struct init_report *report,
         job->disk_before = report->disk_bytes;
     if (report->kind == SANDBOX_STEP_STARTED && report->disk_inodes > job->inodes_before)
         job->inodes_before = report->disk_inodes;
+    if (report->kind == SANDBOX_STEP_STARTED)
+        job->max_rss_init = report->max_rss;
+    else if (report->max_rss > job->max_rss)
+        job->max_rss = report->max_rss;
     if (report->kind == SANDBOX_STEP_QUIET && job->talk.state != OVER)
         oom_order_commands(job);
     if (report->kind == SANDBOX_STEP_STARTED) {

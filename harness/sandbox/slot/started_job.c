@@ -65,6 +65,22 @@ int sandbox_init_cpu_ns(const struct sandbox_job *job, uint64_t *ret_ns)
     return 0;
 }
 
+/* The kernel counts the pages of a process on each CPU, and sums that up when there are some dozens
+ * (percpu_counter_read_positive() in get_mm_counter()). */
+#define MAX_RSS_SLACK ((uint64_t)256 << 10)
+
+/* Tells nothing of a program that is smaller than PID 1: before its execve a command has that one's
+ * memory, or a copy, whose size counts as its own ever since (exec_mmap(), fs/exec.c). Nor of what
+ * PID 1 has not waited for, being killed itself: those are nobody's then (zap_pid_ns_processes(),
+ * kernel/pid_namespace.c). */
+bool sandbox_max_rss(const struct sandbox_job *job, uint64_t *ret_bytes)
+{
+    if (job->max_rss_init == 0 || job->max_rss <= job->max_rss_init + MAX_RSS_SLACK)
+        return false;
+    *ret_bytes = job->max_rss;
+    return true;
+}
+
 void sandbox_reap(struct sandbox_job *job)
 {
     if (job->pid <= 0)
