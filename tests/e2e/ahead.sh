@@ -90,6 +90,56 @@ expect_equal "$(jq -s 'def from: (.started[0:19] + "Z" | fromdate) + (.started[2
     (.[] | select(.id == "first")) as $a | (.[] | select(.id == "n")) as $b |
     ($b | from) - ($a | from) > 2' out/results.jsonl)" true
 
+it "a prepared command, or its PID 1, that is killed: the job is set up anew when its turn comes"
+whose=(one)
+only_differences || whose+=(command)
+for who in "${whose[@]}"; do
+    hold_one ten.yaml -j 1
+    kill -KILL "${!who}"
+    expect wait_until 10 gone "$one" # its slot has noticed
+    kill -KILL "$sleeper"
+    cupel_wait
+    expect_exit 0
+    expect_equal "$(jq -r 'select(.verdict == "passed") | .id' out/results.jsonl | tr '\n' ' ')" "$every "
+done
+
+it "a slot that is killed with a prepared job: another runs it"
+hold_one ten.yaml -j 1
+kill -KILL "$slot"
+expect wait_until 10 gone "$slot" # the supervisor has noticed
+kill -KILL "$sleeper"
+cupel_wait
+expect_exit 0
+expect_equal "$(ids)" "$every "
+expect_clean
+
+it "the supervisor is killed while one is prepared: everything goes, and the next start tidies up"
+hold_one ten.yaml -j 1
+kill -KILL "$CUPEL_PID"
+cupel_wait
+expect wait_until 10 gone "$command"
+expect wait_until 10 gone "$one"
+cupel_run quick.yaml -j 1
+expect_exit 0
+expect_clean
+
+if has_fault_injection; then
+    steps=(payload-cgroup)
+    only_differences || steps+=(pipes clone overlay user seccomp exec)
+    for step in "${steps[@]}"; do
+        it "set-up step $step fails: each job says so"
+        export CUPEL_FAULT=$step
+        cupel_run quick.yaml -j 1
+        unset CUPEL_FAULT
+        expect_exit 3
+        expect_equal "$(jq -r --arg s "$step" 'select(.verdict == "error" and (.evidence | contains("'"'"'" + $s + "'"'"'"))) | .id' out/results.jsonl |
+            tr '\n' ' ')" "$every "
+        expect_clean
+    done
+fi
+
+the_rest_is_alike
+
 it "the order is that of a run that prepares nothing: needs, retries, one that starts from another, what comes to be first late"
 cat >order.yaml <<'YAML'
 cupel: 1
@@ -145,19 +195,6 @@ expect_verdict n failed
 expect grep -q 'not permitted' out/logs/n.stderr
 expect_verdict n0 passed
 
-if has_fault_injection; then
-    for step in pipes clone overlay user payload-cgroup seccomp exec; do
-        it "set-up step $step fails: each job says so"
-        export CUPEL_FAULT=$step
-        cupel_run quick.yaml -j 1
-        unset CUPEL_FAULT
-        expect_exit 3
-        expect_equal "$(jq -r --arg s "$step" 'select(.verdict == "error" and (.evidence | contains("'"'"'" + $s + "'"'"'"))) | .id' out/results.jsonl |
-            tr '\n' ' ')" "$every "
-        expect_clean
-    done
-fi
-
 it "Ctrl-C while one is prepared: every job is in the report, and nothing is left"
 hold_one ten.yaml -j 1
 kill -INT "$CUPEL_PID"
@@ -165,37 +202,6 @@ cupel_wait
 expect_exit 130
 expect_equal "$(jq -r 'select(.verdict == "cancelled") | .id' out/results.jsonl | sort | tr '\n' ' ')" "$every "
 expect_evidence n0 '^cancelled by the user before it started$'
-expect_clean
-
-it "a prepared command, or its PID 1, that is killed: the job is set up anew when its turn comes"
-for who in command one; do
-    hold_one ten.yaml -j 1
-    kill -KILL "${!who}"
-    expect wait_until 10 gone "$one" # its slot has noticed
-    kill -KILL "$sleeper"
-    cupel_wait
-    expect_exit 0
-    expect_equal "$(jq -r 'select(.verdict == "passed") | .id' out/results.jsonl | tr '\n' ' ')" "$every "
-done
-
-it "a slot that is killed with a prepared job: another runs it"
-hold_one ten.yaml -j 1
-kill -KILL "$slot"
-expect wait_until 10 gone "$slot" # the supervisor has noticed
-kill -KILL "$sleeper"
-cupel_wait
-expect_exit 0
-expect_equal "$(ids)" "$every "
-expect_clean
-
-it "the supervisor is killed while one is prepared: everything goes, and the next start tidies up"
-hold_one ten.yaml -j 1
-kill -KILL "$CUPEL_PID"
-cupel_wait
-expect wait_until 10 gone "$command"
-expect wait_until 10 gone "$one"
-cupel_run quick.yaml -j 1
-expect_exit 0
 expect_clean
 
 it "--trace-setup tells what each step took, where, and whether it was ahead"

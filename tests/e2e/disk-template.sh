@@ -52,6 +52,7 @@ expect_exact
 expect_equal "$(stat -c '%i %y' "$(template 4194304)")" "$before"
 expect_clean
 
+the_rest_is_alike
 for what in damaged torn empty long other; do
     it "one that is $what is made again, and what it had is not used"
     file=$(template 4194304)

@@ -49,85 +49,12 @@ start_jobs() {
     CALLER=then cupel_start enter.yaml "$@"
 }
 
-it "nothing runs: that is said, and nothing can be entered"
-in_job
-expect_stdout '^no job is running$'
-in_job user -- true
-expect_exit 2
-expect_stderr "no job 'user' is running"
-
-it "who enters is who the job's commands were, whatever the job has made of its passwd since"
-mkdir -p turned/{bin,etc,dev,proc,sys,tmp,work}
-cp "$(command -v busybox)" turned/bin/busybox
-printf 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n' >turned/etc/passwd
-chmod 666 turned/etc/passwd
-tar -C turned -cf turned.tar --owner=0 --group=0 .
-cat >turned.yaml <<'YAML'
-cupel: 1
-rootfs: {turned: {tar: turned.tar}}
-jobs:
-  turned:
-    rootfs: turned
-    user: nobody
-    workdir: /tmp
-    limits: {wall: 30m}
-    run: [/bin/busybox, sh, -c, "echo nobody:x:0:0::/tmp:/bin/sh >/etc/passwd; echo up; exec /bin/busybox sleep 1002"]
-YAML
-cupel_start turned.yaml
-expect wait_until 20 up turned
-in_job turned -- /bin/busybox sh -c 'busybox id -u; busybox id -g; echo $HOME $USER; exec /bin/busybox chmod 0 /etc/passwd'
-expect_equal "$(tr '\n' ' ' <stdout)" "65534 65534 /home/65534 nobody "
-kill -INT "$CUPEL_PID"
-cupel_wait
-
-it "another user's process with the pid of a run that was killed is not taken for it"
-if command -v gcc >/dev/null; then
-    cat >forge.c <<'C'
-#include <stdint.h>
-#include <stdio.h>
-#include <sys/mman.h>
-#include <unistd.h>
-int main(void)
-{
-    uint64_t view[512] = {0};
-    for (int i = 0; i < 64; i++)
-        view[i] = (uint64_t)getpid() << 32;
-    dup2(memfd_create("cupel-slots", 0), 50);
-    if (write(50, view, sizeof(view)) < 0)
-        return 1;
-    fflush(stdout);
-    puts("ready");
-    fflush(stdout);
-    return pause();
-}
-C
-    gcc -D_GNU_SOURCE -o forge forge.c
-    mkdir -p forged/runs
-    mkdir -m 700 forged/runs/dead
-    own=${CUPEL_TEST_USER:-0}
-    for id in "$own" 65534; do # by our own it is seen: so this would notice
-        setpriv --reuid "$id" --regid "$id" --clear-groups "$T/forge" <&- >"forged/said" & # setpriv executes it: the pid stays
-        forger=$!
-        expect wait_until 10 grep -qs ready forged/said
-        echo "$forger" >forged/runs/dead/lock
-        printf 'views=50\0file=/x.yaml\0job=0 0 forged forged\0' >forged/runs/dead/record
-        chown -R "$own" forged
-        CUPEL_CACHE=$T/forged in_job
-        expect_equal "$id $(grep -c '/forged ' stdout | sed 's/[1-9].*/some/')" "$id $([[ $id == "$own" ]] && echo some || echo 0)"
-        kill "$forger"
-        { wait "$forger"; } 2>/dev/null
-    done
-else
-    skip_it "no gcc on this machine to compile the forger with"
-fi
-
 start_jobs -j 2 --only user --only root
 wait_until 20 up user && wait_until 20 up root
 
 it "what can be entered is listed"
 in_job
 expect_equal "$(grep -cE '^[0-9a-f]+-[0-9a-f]+/(user|root) ' stdout)" 2
-run=$(sed -n 's,/root .*,,p' stdout)
 
 it "the job's files and processes are there, and the exit code is the command's"
 in_job user -- sh -c 'cat f; tr "\0" " " </proc/2/cmdline; echo; pwd; exit 5'
@@ -205,7 +132,124 @@ in_job root -- sh -c 'kill -KILL 1; sleep 0.1; umount /proc 2>/dev/null && echo 
 expect_stdout '^still$'
 expect_not grep -q BREACH stdout
 
+it "SIGKILL of cupel enter leaves the job alone"
+(grouped "$CUPEL" enter root -- sh -c 'echo up; sleep 1003') >inside 2>&1 </dev/null &
+entered=$!
+expect wait_until 10 grep -qs up inside
+kill -KILL "$entered"
+{ wait "$entered"; } 2>/dev/null
+in_job root -- true
+expect_exit 0
+
+it "the job's end is not kept waiting: not even by a session that is stopped, with everything of it"
+rm -f inside # what another case wrote says nothing of this one
+(grouped "$CUPEL" enter root -- sh -c "echo up; sleep 1004.$$") >inside 2>&1 </dev/null &
+entered=$!
+expect wait_until 10 grep -qs up inside
+mapfile -t halves < <(pgrep -P "$entered"; echo "$entered")
+kill -STOP "${halves[@]}"
+kill -INT "$CUPEL_PID"
+run_ended() { [[ $(ps -o stat= -p "$CUPEL_PID") != [A-Y]* ]]; }
+expect wait_until 20 run_ended
+expect_not pgrep -f "^sleep 1004\.$$\$"
+kill -CONT "${halves[@]}"
+wait "$entered"
+expect_equal "$?" 137
+expect grep -q 'ended with the job' inside
+cupel_wait
+expect_exit 130
+
+it "a session ends with its job"
+start_jobs --only short
+expect wait_until 20 up short
+in_job short -- sleep 1005
+expect_exit 137
+cupel_wait
+expect_exit 0
+expect_verdict short passed
+
+it "what is left behind: nothing"
+expect_clean
+
+the_rest_is_alike
+
+it "nothing runs: that is said, and nothing can be entered"
+in_job
+expect_stdout '^no job is running$'
+in_job user -- true
+expect_exit 2
+expect_stderr "no job 'user' is running"
+
+it "who enters is who the job's commands were, whatever the job has made of its passwd since"
+mkdir -p turned/{bin,etc,dev,proc,sys,tmp,work}
+cp "$(command -v busybox)" turned/bin/busybox
+printf 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n' >turned/etc/passwd
+chmod 666 turned/etc/passwd
+tar -C turned -cf turned.tar --owner=0 --group=0 .
+cat >turned.yaml <<'YAML'
+cupel: 1
+rootfs: {turned: {tar: turned.tar}}
+jobs:
+  turned:
+    rootfs: turned
+    user: nobody
+    workdir: /tmp
+    limits: {wall: 30m}
+    run: [/bin/busybox, sh, -c, "echo nobody:x:0:0::/tmp:/bin/sh >/etc/passwd; echo up; exec /bin/busybox sleep 1002"]
+YAML
+cupel_start turned.yaml
+expect wait_until 20 up turned
+in_job turned -- /bin/busybox sh -c 'busybox id -u; busybox id -g; echo $HOME $USER; exec /bin/busybox chmod 0 /etc/passwd'
+expect_equal "$(tr '\n' ' ' <stdout)" "65534 65534 /home/65534 nobody "
+kill -INT "$CUPEL_PID"
+cupel_wait
+
+it "another user's process with the pid of a run that was killed is not taken for it"
+if command -v gcc >/dev/null; then
+    cat >forge.c <<'C'
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+int main(void)
+{
+    uint64_t view[512] = {0};
+    for (int i = 0; i < 64; i++)
+        view[i] = (uint64_t)getpid() << 32;
+    dup2(memfd_create("cupel-slots", 0), 50);
+    if (write(50, view, sizeof(view)) < 0)
+        return 1;
+    fflush(stdout);
+    puts("ready");
+    fflush(stdout);
+    return pause();
+}
+C
+    gcc -D_GNU_SOURCE -o forge forge.c
+    mkdir -p forged/runs
+    mkdir -m 700 forged/runs/dead
+    own=${CUPEL_TEST_USER:-0}
+    for id in "$own" 65534; do # by our own it is seen: so this would notice
+        setpriv --reuid "$id" --regid "$id" --clear-groups "$T/forge" <&- >"forged/said" & # setpriv executes it: the pid stays
+        forger=$!
+        expect wait_until 10 grep -qs ready forged/said
+        echo "$forger" >forged/runs/dead/lock
+        printf 'views=50\0file=/x.yaml\0job=0 0 forged forged\0' >forged/runs/dead/record
+        chown -R "$own" forged
+        CUPEL_CACHE=$T/forged in_job
+        expect_equal "$id $(grep -c '/forged ' stdout | sed 's/[1-9].*/some/')" "$id $([[ $id == "$own" ]] && echo some || echo 0)"
+        kill "$forger"
+        { wait "$forger"; } 2>/dev/null
+    done
+else
+    skip_it "no gcc on this machine to compile the forger with"
+fi
+
+start_jobs --only root
 it "a run may be named, as far as it is needed"
+expect wait_until 20 up root
+in_job
+run=$(sed -n 's,/root .*,,p' stdout)
 in_job "$run/root" -- true
 expect_exit 0
 in_job "${run:0:6}/root" -- true
@@ -245,42 +289,8 @@ else
     skip_it "tmux is not installed"
 fi
 
-it "SIGKILL of cupel enter leaves the job alone"
-(grouped "$CUPEL" enter root -- sh -c 'echo up; sleep 1003') >inside 2>&1 </dev/null &
-entered=$!
-expect wait_until 10 grep -qs up inside
-kill -KILL "$entered"
-{ wait "$entered"; } 2>/dev/null
-in_job root -- true
-expect_exit 0
-
-it "the job's end is not kept waiting: not even by a session that is stopped, with everything of it"
-rm -f inside # what another case wrote says nothing of this one
-(grouped "$CUPEL" enter root -- sh -c "echo up; sleep 1004.$$") >inside 2>&1 </dev/null &
-entered=$!
-expect wait_until 10 grep -qs up inside
-mapfile -t halves < <(pgrep -P "$entered"; echo "$entered")
-kill -STOP "${halves[@]}"
 kill -INT "$CUPEL_PID"
-run_ended() { [[ $(ps -o stat= -p "$CUPEL_PID") != [A-Y]* ]]; }
-expect wait_until 20 run_ended
-expect_not pgrep -f "^sleep 1004\.$$\$"
-kill -CONT "${halves[@]}"
-wait "$entered"
-expect_equal "$?" 137
-expect grep -q 'ended with the job' inside
 cupel_wait
-expect_exit 130
-
-it "a session ends with its job"
-start_jobs --only short
-expect wait_until 20 up short
-in_job short -- sleep 1005
-expect_exit 137
-cupel_wait
-expect_exit 0
-expect_verdict short passed
-
-it "what is left behind: nothing"
 expect_clean
+
 all_done

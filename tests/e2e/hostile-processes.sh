@@ -17,24 +17,6 @@ expect_bounded fork-bomb timeout "wall limit $said"
 expect_ended fork-bomb
 expect_result fork-bomb '.usage.pids_peak == 64 and .usage.pids_refused > 0'
 
-it "fork-bomb-deaf: SIGTERM does not end it, SIGKILL does"
-attack fork-bomb-deaf "{run: [hostile, fork-bomb-deaf], limits: {wall: $wall, memory: 256M}}"
-expect_bounded fork-bomb-deaf timeout "wall limit $said.*SIGKILL did"
-expect_ended fork-bomb-deaf
-expect_result fork-bomb-deaf '.usage.pids_peak == 64 and .usage.pids_refused > 0'
-
-it "thread-bomb: threads are processes to the limit"
-attack thread-bomb "{run: [hostile, thread-bomb], limits: {wall: $wall, memory: 256M}}"
-expect_bounded thread-bomb timeout "wall limit $said"
-expect_ended thread-bomb
-expect_result thread-bomb '.usage.pids_peak == 64 and .usage.pids_refused > 0'
-
-it "clone-storm: neither kind gets further"
-attack clone-storm "{run: [hostile, clone-storm], limits: {wall: $wall, memory: 256M}}"
-expect_bounded clone-storm timeout "wall limit $said"
-expect_ended clone-storm
-expect_result clone-storm '.usage.pids_peak == 64 and .usage.pids_refused > 0'
-
 it "fork-bomb-cpu: the CPU of all of a bomb's processes is one sum"
 attack fork-bomb-cpu '{run: [hostile, fork-bomb], limits: {cpu-time: 500ms, memory: 256M}}'
 expect_bounded fork-bomb-cpu cpu-limit 'CPU limit 500 ms'
@@ -53,6 +35,32 @@ expect_bounded hopper timeout "wall limit $said"
 expect_ended hopper
 expect_most hopper pids_peak 64
 
+it "zombies-many: each holds its place until it is waited for"
+attack zombies-many '{run: [hostile, zombies, "100"]}'
+expect_verdict zombies-many pids-limit
+expect_evidence zombies-many 'process limit 64'
+expect_result zombies-many '.usage.pids_peak == 64 and .usage.pids_refused >= 1'
+
+the_rest_is_alike
+
+it "fork-bomb-deaf: SIGTERM does not end it, SIGKILL does"
+attack fork-bomb-deaf "{run: [hostile, fork-bomb-deaf], limits: {wall: $wall, memory: 256M}}"
+expect_bounded fork-bomb-deaf timeout "wall limit $said.*SIGKILL did"
+expect_ended fork-bomb-deaf
+expect_result fork-bomb-deaf '.usage.pids_peak == 64 and .usage.pids_refused > 0'
+
+it "thread-bomb: threads are processes to the limit"
+attack thread-bomb "{run: [hostile, thread-bomb], limits: {wall: $wall, memory: 256M}}"
+expect_bounded thread-bomb timeout "wall limit $said"
+expect_ended thread-bomb
+expect_result thread-bomb '.usage.pids_peak == 64 and .usage.pids_refused > 0'
+
+it "clone-storm: neither kind gets further"
+attack clone-storm "{run: [hostile, clone-storm], limits: {wall: $wall, memory: 256M}}"
+expect_bounded clone-storm timeout "wall limit $said"
+expect_ended clone-storm
+expect_result clone-storm '.usage.pids_peak == 64 and .usage.pids_refused > 0'
+
 it "hopper-left: nor the command that left it"
 attack hopper-left '{run: [hostile, hopper]}'
 expect_verdict hopper-left passed
@@ -67,11 +75,5 @@ it "zombies: they are children like others"
 attack zombies '{run: [hostile, zombies, "50"]}'
 expect_verdict zombies passed
 expect_result zombies '.usage.pids_peak >= 2 and .usage.pids_peak <= 51'
-
-it "zombies-many: each holds its place until it is waited for"
-attack zombies-many '{run: [hostile, zombies, "100"]}'
-expect_verdict zombies-many pids-limit
-expect_evidence zombies-many 'process limit 64'
-expect_result zombies-many '.usage.pids_peak == 64 and .usage.pids_refused >= 1'
 
 all_done

@@ -236,6 +236,16 @@ has_fault_injection() {
     ((STATUS == 0))
 }
 
+# only_differences: this is the usual run in the virtual machine, beside one of all tests on the host. What neither cgroup v2 nor
+# systemd nor another kernel can make different is left out there (docs/testing.md).
+only_differences() {
+    [[ -n ${CUPEL_TEST_ONLY_DIFFERENCES-} ]]
+}
+# the_rest_is_alike: such a run of the script ends here.
+the_rest_is_alike() {
+    ! only_differences || { all_done; exit 0; }
+}
+
 # wait_until SECONDS COMMAND...: until the command succeeds. A bound for a broken program, not an expectation of speed;
 # CUPEL_TEST_TIME_FACTOR makes it longer on slow machines.
 wait_until() {

@@ -6,56 +6,6 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-job_file order.yaml <<'YAML'
-cupel: 1
-jobs:
-  last: {needs: [left, right], run: cat /proc/uptime}
-  left: {needs: [first], run: cat /proc/uptime}
-  right: {needs: [first], run: cat /proc/uptime}
-  first: {run: cat /proc/uptime}
-YAML
-
-it "needs decide the order, not the file"
-cupel_run order.yaml -j 4
-expect_exit 0
-expect_equal "$(jq -r .id out/results.jsonl | sed -n '1p;$p' | tr '\n' ' ')" "first last "
-
-it "the report keeps the file's order"
-expect_equal "$(xmllint --xpath '//testsuite/@name' out/junit.xml | grep -oE '(last|left|right|first)"' | tr -d '"\n')" lastleftrightfirst
-
-# The jobs a and b ran at the same time, by what the report says of them (to a millisecond or two).
-overlapped() {
-    jq -es 'def from: (.started[0:19] + "Z" | fromdate) + (.started[20:23] | tonumber / 1000);
-        def to: from + .usage.wall_seconds - 0.002;
-        (.[] | select(.id == "a")) as $a | (.[] | select(.id == "b")) as $b |
-        ($a | from) < ($b | to) and ($b | from) < ($a | to)' out/results.jsonl >/dev/null
-}
-both_up() { grep -qs up out/logs/a.stdout && grep -qs up out/logs/b.stdout; }
-
-it "-j 2 runs two jobs at a time"
-job_file parallel.yaml <<'YAML'
-cupel: 1
-defaults: {limits: {wall: 5m}}
-jobs:
-  a: {run: "echo up; sleep 2"}
-  b: {run: "echo up; sleep 2"}
-YAML
-cupel_run parallel.yaml -j 2
-expect_exit 0
-expect overlapped
-
-it "-j 1 runs one at a time"
-job_file serial.yaml <<'YAML'
-cupel: 1
-jobs:
-  a: {run: "echo up; sleep 0.5"}
-  b: {run: "echo up; sleep 0.5"}
-YAML
-cupel_run serial.yaml -j 1
-expect_exit 0
-expect [ "$(grep -c . out/results.jsonl)" = 2 ]
-expect_not overlapped
-
 job_file stubborn.yaml <<'YAML'
 cupel: 1
 defaults: {limits: {wall: 5m, pids: 64}}
@@ -130,12 +80,19 @@ expect_result forkbomb '.usage.pids_peak <= 41'
 it "nothing of them is left"
 expect_clean
 
+job_file serial.yaml <<'YAML'
+cupel: 1
+jobs:
+  a: {run: "echo up; sleep 0.5"}
+  b: {run: "echo up; sleep 0.5"}
+YAML
 job_file long.yaml <<'YAML'
 cupel: 1
 jobs:
   a: {run: "echo up; (setsid sleep 1000 &); exec sleep 1000"}
   b: {run: "echo up; trap '' TERM INT; while :; do sleep 1; done"}
 YAML
+both_up() { grep -qs up out/logs/a.stdout && grep -qs up out/logs/b.stdout; }
 
 it "kill -9 of the supervisor takes every process with it"
 cupel_start long.yaml -j 2
@@ -169,6 +126,50 @@ expect [ "$STATUS" = 130 -o "$STATUS" = 3 ]
 expect_equal "$(jq -r 'select(.verdict == "passed") | .id' out/results.jsonl)" ""
 expect_equal "$(wc -l <out/results.jsonl)" 2
 expect_clean
+
+the_rest_is_alike
+
+job_file order.yaml <<'YAML'
+cupel: 1
+jobs:
+  last: {needs: [left, right], run: cat /proc/uptime}
+  left: {needs: [first], run: cat /proc/uptime}
+  right: {needs: [first], run: cat /proc/uptime}
+  first: {run: cat /proc/uptime}
+YAML
+
+it "needs decide the order, not the file"
+cupel_run order.yaml -j 4
+expect_exit 0
+expect_equal "$(jq -r .id out/results.jsonl | sed -n '1p;$p' | tr '\n' ' ')" "first last "
+
+it "the report keeps the file's order"
+expect_equal "$(xmllint --xpath '//testsuite/@name' out/junit.xml | grep -oE '(last|left|right|first)"' | tr -d '"\n')" lastleftrightfirst
+
+# The jobs a and b ran at the same time, by what the report says of them (to a millisecond or two).
+overlapped() {
+    jq -es 'def from: (.started[0:19] + "Z" | fromdate) + (.started[20:23] | tonumber / 1000);
+        def to: from + .usage.wall_seconds - 0.002;
+        (.[] | select(.id == "a")) as $a | (.[] | select(.id == "b")) as $b |
+        ($a | from) < ($b | to) and ($b | from) < ($a | to)' out/results.jsonl >/dev/null
+}
+it "-j 2 runs two jobs at a time"
+job_file parallel.yaml <<'YAML'
+cupel: 1
+defaults: {limits: {wall: 5m}}
+jobs:
+  a: {run: "echo up; sleep 2"}
+  b: {run: "echo up; sleep 2"}
+YAML
+cupel_run parallel.yaml -j 2
+expect_exit 0
+expect overlapped
+
+it "-j 1 runs one at a time"
+cupel_run serial.yaml -j 1
+expect_exit 0
+expect [ "$(grep -c . out/results.jsonl)" = 2 ]
+expect_not overlapped
 
 it "a second Ctrl-C ends at once and still reports"
 cat >deaf.yaml <<'YAML'
