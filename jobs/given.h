@@ -3,7 +3,7 @@
  * the keys that they stand for. */
 #pragma once
 
-#include "jobs/roots.h"
+#include "jobs/job_roots.h"
 
 struct jobs_plan;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* roots: what a job's root may be made of. Whether it can be had is not decided here. */
+/* job_roots: what a job's root may be made of. Whether it can be had is not decided here. */
 #pragma once
 
 #include "base/base.h"

@@ -7,9 +7,9 @@
 #include "base/base.h"
 #include "jobs/given.h"
 #include "jobs/job_limits.h"
+#include "jobs/job_roots.h"
 #include "jobs/pipelines.h"
 #include "jobs/privileges.h"
-#include "jobs/roots.h"
 #include "jobs/selection.h"
 
 struct jobs_job;

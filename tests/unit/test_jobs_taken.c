@@ -126,7 +126,7 @@ static void test_distrust(void **state)
     unload(&r);
 }
 
-/* Those on a bridge talk to one another: each may have done what another was told, wherever they
+/* Jobs on a bridge talk to one another: each may have done what another was told, wherever they
  * stand in the file, and so on over further bridges. */
 static void test_distrust_on_bridges(void **state)
 {
