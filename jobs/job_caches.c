@@ -21,7 +21,15 @@ void key_set_cache(struct loader *l, const struct key *k, const struct node *val
     d->cache = value;
 }
 
-/* A key is shown, and stands in records: one line of text. */
+bool cache_key_is_line(const char *text, size_t len)
+{
+    size_t i = 0;
+
+    while (i < len && (unsigned char)text[i] >= ' ' && text[i] != 0x7f)
+        i++;
+    return i == len;
+}
+
 static bool cache_key(struct loader *l, const struct node *n, const char *name, const char **ret)
 {
     if (!value_is_text(l, n, name, "text of at most 512 bytes"))
@@ -30,11 +38,10 @@ static bool cache_key(struct loader *l, const struct node *n, const char *name, 
         problem_at(l, n, "'%s' is %zu bytes long; at most %d are possible", name, n->n, KEY_MAX);
         return false;
     }
-    for (size_t i = 0; i < n->n; i++)
-        if ((unsigned char)n->text[i] < ' ' || n->text[i] == 0x7f) {
-            problem_at(l, n, "'%s' has a control character", name);
-            return false;
-        }
+    if (!cache_key_is_line(n->text, n->n)) {
+        problem_at(l, n, "'%s' has a control character", name);
+        return false;
+    }
     *ret = arena_strndup(l->plan->arena, n->text, n->n);
     return true;
 }

@@ -337,6 +337,8 @@ key_set_fn key_set_of_service, key_set_aliases, key_set_ready, key_set_ready_tcp
 key_set_fn key_set_cache_result;
 /* of a cache: job_caches.c */
 key_set_fn key_set_cache, key_set_cache_key, key_set_cache_paths, key_set_cache_restore;
+/* A key of a cache is shown, and stands in records: one line of text. */
+bool cache_key_is_line(const char *text, size_t len);
 /* of a job: job_tty.c */
 key_set_fn key_set_tty;
 /* of the file and of a job: job_pools.c */

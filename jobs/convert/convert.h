@@ -51,6 +51,8 @@ const char *convert_literal(struct converter *c, const char *text);
 void convert_wall(struct converter *c, struct out *job, uint64_t seconds);
 /* An absolute path in the job of one in the project; NULL where there is none. */
 const char *convert_path(struct converter *c, const char *path);
+/* Whether a key can be added to a list of caches, or of those that one is restored from. */
+bool convert_cache_has_room(const struct out *list, const char *key);
 /* Adds an entry to the job's `cache`, of which `key` is what it is saved under. */
 struct out *convert_cache(struct converter *c, struct out *job, const char *key);
 /* Adds a directory to the cache, which is the job's last; false, and nothing said, where none can

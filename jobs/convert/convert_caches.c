@@ -7,12 +7,18 @@
 
 #define CACHE_KEY_MAX 300 /* with room for what a hash stands for */
 
+bool convert_cache_has_room(const struct out *list, const char *key)
+{
+    size_t n = strlen(key);
+
+    return list->n < JOBS_CACHES_MAX && n > 0 && n <= CACHE_KEY_MAX && cache_key_is_line(key, n);
+}
+
 struct out *convert_cache(struct converter *c, struct out *job, const char *key)
 {
     struct out *list = out_get_list(&c->out, job, "cache"), *cache;
 
-    if (list->n >= JOBS_CACHES_MAX || strlen(key) > CACHE_KEY_MAX || strchr(key, '\n') != NULL ||
-        key[0] == '\0')
+    if (!convert_cache_has_room(list, key))
         return NULL;
     cache = out_map(&c->out, list, NULL);
     out_text(&c->out, cache, "key", key);

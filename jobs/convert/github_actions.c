@@ -119,10 +119,11 @@ static void add_restore(struct github_scope *s, struct out *cache, const struct 
         convert_left(c, list, keys, "'restore-keys' that cannot be told");
     while (text != NULL && *text != '\0') {
         size_t n = strcspn(text, "\n"), blanks = strspn(text, " ");
+        const char *word = blanks < n ? arena_strndup(c->arena, text + blanks, n - blanks) : "";
 
-        if (blanks < n && n - blanks <= 200 && list->n < JOBS_CACHES_MAX)
-            out_text(&c->out, list, NULL, arena_strndup(c->arena, text + blanks, n - blanks));
-        else if (blanks < n)
+        if (convert_cache_has_room(list, word))
+            out_text(&c->out, list, NULL, word);
+        else if (word[0] != '\0')
             convert_left(c, list, keys, "one of 'restore-keys'");
         text += n + (text[n] != '\0');
     }

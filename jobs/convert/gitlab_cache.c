@@ -72,8 +72,7 @@ static void add_fallback(struct gitlab *g, struct gitlab_job *j, struct out *cac
     for (const struct node *i = items_first(keys); i != NULL; i = items_next(keys, i)) {
         const char *text = convert_text(i) != NULL ? gitlab_expand(g, j->node, i->text, 0) : NULL;
 
-        if (text == NULL || text[0] == '\0' || strlen(text) > 200 || strchr(text, '\n') != NULL ||
-            list->n >= JOBS_CACHES_MAX)
+        if (text == NULL || !convert_cache_has_room(list, text))
             convert_left(g->c, list, i, "a fallback key that cannot be told");
         else
             out_text(&g->c->out, list, NULL, text);
