@@ -20,7 +20,8 @@ void tty_check(struct loader *l, const struct draft *d)
         problem_at(l, d->name, "job '%s' has 'tty', and 'devices' without 'pts', where it would be",
                    d->name->text);
     for (size_t i = 0; i < d->job.n_steps; i++)
-        if (d->job.steps[i].expect.stderr_text != NULL) {
+        if (d->job.steps[i].expect.stderr_text != NULL ||
+            d->job.steps[i].expect.stderr_file.path != NULL) {
             problem_at(
                 l, d->name,
                 "job '%s' has 'tty', where standard error is what standard output is: expect "

@@ -128,7 +128,22 @@ struct jobs_tmpfs {
     uint64_t size;  /* bytes */
 };
 
-/* What is expected of a step; a text is compared byte for byte. */
+/* How what a step wrote is compared with what is expected. */
+enum jobs_compare_how {
+    JOBS_COMPARE_DEFAULT, /* nothing is said: see jobs_compare_resolved */
+    JOBS_COMPARE_EXACT,   /* byte for byte */
+    JOBS_COMPARE_TRIM,    /* but for white space at the ends of lines and of the text */
+    JOBS_COMPARE_TOKENS,  /* what white space separates */
+    JOBS_COMPARE_NUMBERS, /* the same, where both are numbers by their values */
+};
+struct jobs_compare {
+    enum jobs_compare_how how;
+    enum { JOBS_CASE_MATCH, JOBS_CASE_IGNORE } letter_case;
+    /* how far numbers may differ, in all or as a part of what is expected: either suffices */
+    double absolute, relative;
+};
+
+/* What is expected of a step. */
 struct jobs_expect {
     int exit;                /* expected exit code; -1: any is fine (only with signal) */
     int signal;              /* expected terminating signal, 0: none */
@@ -137,7 +152,17 @@ struct jobs_expect {
     struct jobs_host_path stdout_file; /* path NULL: not checked */
     const char *stderr_text;
     size_t stderr_len;
+    struct jobs_host_path stderr_file;
+    struct jobs_compare compare;
 };
+/* Returns the i-th file of the host that may be named, in a fixed order, its path NULL where it is
+ * not; NULL: there are no more. */
+struct jobs_host_path *jobs_expect_path(struct jobs_expect *e, size_t i);
+/* Returns how it is compared, whatever is said. */
+static inline enum jobs_compare_how jobs_compare_resolved(const struct jobs_expect *e)
+{
+    return e->compare.how == JOBS_COMPARE_DEFAULT ? JOBS_COMPARE_EXACT : e->compare.how;
+}
 
 /* One command of a job. A job whose `run` is a text or an argv has exactly one step with name NULL.
  * Argument list is complete: shell, script and `args` are already in it. */

@@ -130,6 +130,7 @@ enum key_type {
     TYPE_DURATION_OR_NONE, /* `none` is said like a duration, and takes away what was set */
     TYPE_OFFSET,           /* a duration that may be less than nothing */
     TYPE_CORES,
+    TYPE_DECIMAL, /* not less than nothing */
     TYPE_CPUS,
     TYPE_CHOICE,
     TYPE_BOOL,  /* true or false */
@@ -182,9 +183,10 @@ struct key_table {
     const struct key *others; /* what every other name is read as; NULL: there is none */
 };
 extern const struct key_table keys_file, keys_included, keys_root, keys_job, keys_limits, keys_step,
-    keys_expect, keys_input, keys_secret, keys_artifacts, keys_tests, keys_coverage, keys_io,
-    keys_seccomp, keys_network, keys_after, keys_cache, keys_need, keys_allowed, keys_matrix,
-    keys_axis, keys_pools, keys_exclusive, keys_service, keys_ready, keys_mount, keys_namespaces;
+    keys_expect, keys_tolerance, keys_input, keys_secret, keys_artifacts, keys_tests, keys_coverage,
+    keys_io, keys_seccomp, keys_network, keys_after, keys_cache, keys_need, keys_allowed,
+    keys_matrix, keys_axis, keys_pools, keys_exclusive, keys_service, keys_ready, keys_mount,
+    keys_namespaces;
 /* Of the configuration file: no part of the job file. */
 extern const struct key_table keys_settings, keys_settings_cache;
 /* Every table of the job file, NULL-terminated: for the documentation and the tests. */
@@ -352,9 +354,16 @@ key_set_fn key_set_namespaces, key_set_time_offset;
 key_set_fn key_set_mount_from, key_set_mount_mode;
 /* of expect: step.c */
 key_set_fn key_set_expect, key_set_exit, key_set_signal, key_set_stdout, key_set_stdout_file,
-    key_set_stderr,
+    key_set_stderr, key_set_stderr_file,
     /* of a step: step.c */
     key_set_step_when;
+/* of expect: job_compare.c */
+key_set_fn key_set_compare, key_set_tolerance, key_set_decimal;
+/* Checks what goes with `compare` only. job_compare.c */
+void compare_check(struct loader *l, const struct node *map, const struct jobs_expect *e);
+/* Whether a map's own `compare` (NULL: it has none) makes a key pointless that lies below the map.
+ * job_compare.c */
+bool compare_drops(const struct node *compare, const char *key);
 /* of a need: needs.c */
 key_set_fn key_set_need_when, key_set_need_optional;
 /* of a job: ends.c */

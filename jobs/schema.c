@@ -11,6 +11,7 @@
 #define DURATION_PATTERN "^(" DURATION_WORDS ")$"
 #define DURATION_OR_NONE_PATTERN "^(none|" DURATION_WORDS ")$"
 #define OFFSET_PATTERN "^-?(" DURATION_WORDS ")$"
+#define DECIMAL_PATTERN "^[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?$"
 #define CORES_PATTERN "^[0-9]+(\\.[0-9]+)?%?$"
 #define CPUS_PATTERN "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$"
 #define NAME_PATTERN "^[A-Za-z0-9._-]+$"
@@ -116,6 +117,14 @@ static json_t *choice_schema(const struct key *k)
     return or_replaced(s);
 }
 
+static json_t *decimal_schema(void)
+{
+    json_t *s = number_or_text("number", DECIMAL_PATTERN);
+
+    schema_set(s, "minimum", json_integer(0));
+    return s;
+}
+
 static json_t *offset_schema(const struct key *k)
 {
     json_t *s = number_or_text("number", OFFSET_PATTERN);
@@ -155,6 +164,8 @@ static json_t *scalar_schema(const struct key *k)
         return offset_schema(k);
     case TYPE_CORES:
         return quantity(k, "number", CORES_PATTERN, 1000);
+    case TYPE_DECIMAL:
+        return decimal_schema();
     case TYPE_CPUS:
         return cpus_schema();
     case TYPE_CHOICE:

@@ -12,7 +12,9 @@ void key_set_expect(struct loader *l, const struct key *k, const struct node *va
 {
     refuse_both(l, value, "exit", "signal");
     refuse_both(l, value, "stdout", "stdout-file");
+    refuse_both(l, value, "stderr", "stderr-file");
     (void)keys_apply(l, k->sub, value, (char *)object + k->offset);
+    compare_check(l, value, (struct jobs_expect *)((char *)object + k->offset));
 }
 
 void key_set_exit(struct loader *l, const struct key *k, const struct node *value, void *object)
@@ -70,27 +72,44 @@ void key_set_stdout(struct loader *l, const struct key *k, const struct node *va
     e->stdout_file.path = NULL;
 }
 
-void key_set_stdout_file(struct loader *l, const struct key *k, const struct node *value,
-                         void *object)
+/* Reads a file of the host; the text that `defaults` may have gives way to it. */
+static void expected_file_read(struct loader *l, const struct key *k, const struct node *value,
+                               struct jobs_host_path *ret, const char **text, size_t *len)
 {
-    struct jobs_expect *e = object;
-
     struct jobs_host_path path;
 
     if (!value_named_path(l, value, k->name, &path) ||
         !value_host_path_exists(l, value, k->name, false, &path))
         return;
-    e->stdout_file = path;
-    e->stdout_text = NULL;
-    e->stdout_len = 0;
+    *ret = path;
+    *text = NULL;
+    *len = 0;
+}
+
+void key_set_stdout_file(struct loader *l, const struct key *k, const struct node *value,
+                         void *object)
+{
+    struct jobs_expect *e = object;
+
+    expected_file_read(l, k, value, &e->stdout_file, &e->stdout_text, &e->stdout_len);
 }
 
 void key_set_stderr(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct jobs_expect *e = object;
 
-    if (value_text(l, value, k->name, &e->stderr_text))
-        e->stderr_len = value->n;
+    if (!value_text(l, value, k->name, &e->stderr_text))
+        return;
+    e->stderr_len = value->n;
+    e->stderr_file.path = NULL;
+}
+
+void key_set_stderr_file(struct loader *l, const struct key *k, const struct node *value,
+                         void *object)
+{
+    struct jobs_expect *e = object;
+
+    expected_file_read(l, k, value, &e->stderr_file, &e->stderr_text, &e->stderr_len);
 }
 
 /* ---- argument lists ---- */

@@ -236,9 +236,6 @@ static const struct {
     {"job", "points", "leave it out"},
     {"job", "visibility", "leave it out"},
     {"expect", "regex", "compare within the script, for example with grep"},
-    {"expect", "compare",
-     "'stdout' is compared byte for byte; compare otherwise within the script"},
-    {"expect", "tolerance", "compare within the script"},
     {"expect", "checker", "run it as a second step of the job"},
 };
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* expect: what a step wrote against what its file expects, byte for byte. Reads the logs, judges
- * nothing else. */
+/* expect: what a step wrote against what its file expects, and what of it differs, in words. Reads
+ * the logs, judges nothing else. How it is compared: compare.c. */
 #include "harness/attempt/expect.h"
+#include "harness/attempt/compare.h"
+#include "harness/attempt/first_aid.h"
 #include "harness/sandbox/sandbox.h"
 
 #include <fcntl.h>
@@ -11,10 +13,11 @@
 /* A short quotation of `len` bytes at data, control characters and quotes made visible. */
 static void quote(struct strbuf *b, const char *data, size_t len)
 {
-    const size_t most = 40;
+    const size_t most = 40, most_shown = 100; /* so that two of them fit into evidence */
+    size_t i = 0, from = b->len;
 
     strbuf_adds(b, "\"");
-    for (size_t i = 0; i < len && i < most; i++) {
+    for (; i < len && i < most && b->len - from < most_shown; i++) {
         unsigned char c = (unsigned char)data[i];
 
         if (c == '\n')
@@ -26,95 +29,41 @@ static void quote(struct strbuf *b, const char *data, size_t len)
         else
             strbuf_add(b, &data[i], 1);
     }
-    strbuf_adds(b, len > most ? "\"..." : "\"");
+    strbuf_adds(b, i < len ? "\"..." : "\"");
 }
 
-/* Either side of a comparison: bytes in memory, or a range of a file. Neither is ever held in
- * memory as a whole: a job may print as much as its disk and limits allow. */
-struct expected_source {
-    const char *text; /* or NULL: a file */
-    int fd;
-    uint64_t from;
-    uint64_t len;
-};
-
-#define CHUNK ((size_t)64 * 1024)
 #define QUOTED_MAX 41 /* one more than a quotation shows */
+/* What differs between larger ones is not looked into any further. */
+#define FIRST_AID_MAX ((uint64_t)64 << 20)
 
-/* Reads up to `want` bytes at `at`; less at the end. */
-static int source_read(const struct expected_source *s, uint64_t at, char *buf, size_t want,
-                       size_t *ret_n)
-{
-    size_t done = 0;
-
-    if (at >= s->len)
-        want = 0;
-    else if (want > s->len - at)
-        want = (size_t)(s->len - at);
-    if (s->text != NULL && want > 0) {
-        memcpy(buf, s->text + at, want);
-        done = want;
-    }
-    while (done < want) {
-        ssize_t n = pread(s->fd, buf + done, want - done, (off_t)(s->from + at + done));
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : -EIO;
-        done += (size_t)n;
-    }
-    *ret_n = done;
-    return 0;
-}
-
-/* Where the two differ first, and in which line; `differ` stays false when they do not. */
-struct difference {
-    bool differ;
-    uint64_t at;
-    uint64_t line;
-};
-
-static int find_difference(const struct expected_source *a, const struct expected_source *b,
-                           struct difference *d)
-{
-    char *left = xmalloc(2 * CHUNK), *right = left + CHUNK;
-    size_t n_left = 1, n_right = 1;
-    int r = 0;
-
-    *d = (struct difference){.line = 1};
-    while (r == 0 && !d->differ && n_left > 0 && n_right > 0) {
-        size_t i = 0;
-
-        r = source_read(a, d->at, left, CHUNK, &n_left);
-        if (r == 0)
-            r = source_read(b, d->at, right, CHUNK, &n_right);
-        while (r == 0 && i < n_left && i < n_right && left[i] == right[i])
-            d->line += left[i++] == '\n';
-        d->at += i;
-        d->differ = r == 0 && (i < n_left || i < n_right);
-    }
-    free(left);
-    return r;
-}
-
-static int quote_source(struct strbuf *b, const struct expected_source *s, uint64_t at)
+static int quote_source(struct strbuf *b, const struct compare_source *s, uint64_t at, uint64_t len)
 {
     char buf[QUOTED_MAX];
     size_t n;
-    int r = source_read(s, at, buf, sizeof(buf), &n);
+    int r = compare_read(s, at, buf, sizeof(buf), &n);
 
     if (r == 0 && n == 0)
         strbuf_adds(b, "the end");
     else if (r == 0)
-        quote(b, buf, n);
+        quote(b, buf, len < n ? (size_t)len : n);
     return r;
+}
+
+/* How many of the n bytes are one token: what is shown of one may be longer or shorter than it is.
+ */
+static size_t token_length(const char *text, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n && !compare_is_space(text[i]))
+        i++;
+    return i;
 }
 
 /* The same with secrets taken out: of as much around the place as has to be read to know whether it
  * lies in one. */
 static int quote_redacted(struct strbuf *b, const struct redact *redact,
-                          const struct expected_source *s, uint64_t at)
+                          const struct compare_source *s, uint64_t at, uint64_t len)
 {
     size_t around = redact_longest(redact), want, n;
     uint64_t from = at > around ? at - around : 0;
@@ -126,7 +75,7 @@ static int quote_redacted(struct strbuf *b, const struct redact *redact,
 
     want = (size_t)(at - from) + QUOTED_MAX + around;
     buf = xmalloc(want);
-    r = source_read(s, from, buf, want, &n);
+    r = compare_read(s, from, buf, want, &n);
     if (r < 0)
         return r;
     if (n <= at - from) {
@@ -142,30 +91,80 @@ static int quote_redacted(struct strbuf *b, const struct redact *redact,
     if (where >= strlen(REDACTED) &&
         strncmp(shown.data + where - strlen(REDACTED), REDACTED, strlen(REDACTED)) == 0)
         where -= strlen(REDACTED); /* the place lies in it */
-    quote(b, shown.data + where, shown.len - where < QUOTED_MAX ? shown.len - where : QUOTED_MAX);
+    n = shown.len - where < QUOTED_MAX ? shown.len - where : QUOTED_MAX;
+    quote(b, shown.data + where, len < UINT64_MAX ? token_length(shown.data + where, n) : n);
     redact_stream_end(&stream);
     explicit_bzero(buf, want);
     return 0;
 }
 
-/* "stdout differs at byte 5 (line 2): expected "4\n", got "5\n"" */
-static int expect_compare(const char *stream, const struct redact *redact,
-                          const struct expected_source *expected, const struct expected_source *got,
-                          struct step_facts *facts)
+static int quote_either(struct strbuf *b, const struct redact *redact,
+                        const struct compare_source *s, uint64_t at, uint64_t len)
 {
-    cleanup_strbuf struct strbuf b = {0};
-    struct difference d;
-    int r = find_difference(expected, got, &d);
+    return redact == NULL ? quote_source(b, s, at, len) : quote_redacted(b, redact, s, at, len);
+}
 
+/* "; only white space differs, line 3" */
+static void say_only(struct strbuf *b, enum compare_only only, uint64_t line)
+{
+    static const char *const words[] = {
+        [COMPARE_ONLY_LINE_ENDS] = "only line ends differ (CRLF)",
+        [COMPARE_ONLY_SPACE] = "only white space differs",
+        [COMPARE_ONLY_CASE] = "only case differs",
+        [COMPARE_ONLY_SPACE_AND_CASE] = "only white space and case differ",
+    };
+
+    if (only != COMPARE_ONLY_NOTHING)
+        strbuf_addf(b, "; %s, line %llu", words[only], (unsigned long long)line);
+}
+
+/* Says what may help whoever has to find out why. */
+static int say_first_aid(struct strbuf *b, const struct compare_source *expected,
+                         const struct compare_source *got, const struct jobs_compare *rules,
+                         uint64_t line, const struct step_facts *facts)
+{
+    enum compare_only only = COMPARE_ONLY_NOTHING;
+    int r = 0;
+
+    if (got->len == 0)
+        strbuf_adds(b, "; output was empty");
+    else if (expected->len > 0 && expected->len <= FIRST_AID_MAX && got->len <= FIRST_AID_MAX)
+        r = compare_why(expected, got, rules, &only);
+    say_only(b, only, line);
+    if (only == COMPARE_ONLY_NOTHING)
+        first_aid_of_streams(facts, b);
+    return r;
+}
+
+/* "stdout differs at byte 5 (line 2, column 3): expected "4\n", got "5\n"; only ..." */
+static int expect_compare(const char *stream, const struct redact *redact,
+                          const struct jobs_expect *e, const struct compare_source *expected,
+                          const struct compare_source *got, struct step_facts *facts)
+{
+    struct jobs_compare rules = e->compare;
+    cleanup_strbuf struct strbuf b = {0};
+    struct compare_difference d;
+    struct compare_place where;
+    int r;
+
+    rules.how = jobs_compare_resolved(e);
+    r = compare_sources(expected, got, &rules, &d);
     if (r < 0 || !d.differ)
         return r;
-    strbuf_addf(&b, "%s differs at byte %llu (line %llu): expected ", stream,
-                (unsigned long long)d.at + 1, (unsigned long long)d.line);
-    r = redact == NULL ? quote_source(&b, expected, d.at)
-                       : quote_redacted(&b, redact, expected, d.at);
+    r = compare_locate(got, d.got_at, &where);
+    if (r < 0)
+        return r;
+    strbuf_addf(&b, "%s differs at byte %llu (line %llu, column %llu): expected ", stream,
+                (unsigned long long)d.got_at + 1, (unsigned long long)where.line,
+                (unsigned long long)where.column);
+    r = quote_either(&b, redact, expected, d.expected_at, d.expected_len);
     strbuf_adds(&b, ", got ");
     if (r == 0)
-        r = redact == NULL ? quote_source(&b, got, d.at) : quote_redacted(&b, redact, got, d.at);
+        r = quote_either(&b, redact, got, d.got_at, d.got_len);
+    if (r == 0 && d.is_number && redact == NULL)
+        strbuf_addf(&b, ", off by %.3g", d.distance);
+    if (r == 0)
+        r = say_first_aid(&b, expected, got, &rules, where.line, facts);
     facts->output_differs = true;
     (void)snprintf(facts->difference, sizeof(facts->difference), "%s", b.data);
     return r;
@@ -173,13 +172,13 @@ static int expect_compare(const char *stream, const struct redact *redact,
 
 /* The step's part of a log, which is open for writing only. */
 static int open_log(const struct capture *c, int which, const struct step_facts *facts,
-                    struct expected_source *ret)
+                    struct compare_source *ret)
 {
     uint64_t from = which == 0 ? facts->stdout_from : facts->stderr_from;
     uint64_t to = which == 0 ? facts->stdout_to : facts->stderr_to;
     char path[32];
 
-    *ret = (struct expected_source){.fd = -EBADF, .from = from, .len = to - from};
+    *ret = (struct compare_source){.fd = -EBADF, .from = from, .len = to - from};
     if (ret->len == 0)
         return 0;
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d",
@@ -188,31 +187,46 @@ static int open_log(const struct capture *c, int which, const struct step_facts 
     return ret->fd < 0 ? -errno : 0;
 }
 
-static int check_stream(const struct capture *c, int which, const struct expected_source *expected,
-                        struct step_facts *facts, struct cupel_error *err)
+static int check_stream(const struct capture *c, int which, const struct jobs_expect *e,
+                        const struct compare_source *expected, struct step_facts *facts,
+                        struct cupel_error *err)
 {
-    struct expected_source got;
+    struct compare_source got;
     int r;
 
     if (facts->output_differs)
         return 0;
     r = open_log(c, which, facts, &got);
     if (r == 0)
-        r = expect_compare(which == 0 ? "stdout" : "stderr", c->redact, expected, &got, facts);
+        r = expect_compare(which == 0 ? "stdout" : "stderr", c->redact, e, expected, &got, facts);
     base_closep(&got.fd);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
                                    "cannot compare the output of job '%s'", c->name)
                  : 0;
 }
 
-static int check_file(const struct capture *c, const struct jobs_host_path *path,
-                      struct step_facts *facts, struct cupel_error *err)
+static int check_text(const struct capture *c, int which, const struct jobs_expect *e,
+                      const char *text, size_t len, struct step_facts *facts,
+                      struct cupel_error *err)
+{
+    const struct compare_source expected = {.text = text, .fd = -EBADF, .len = len};
+
+    return text == NULL ? 0 : check_stream(c, which, e, &expected, facts, err);
+}
+
+static int check_file(const struct capture *c, int which, const struct jobs_expect *e,
+                      const struct jobs_host_path *path, struct step_facts *facts,
+                      struct cupel_error *err)
 {
     cleanup_close int fd = -EBADF;
-    struct expected_source expected = {.fd = -EBADF};
+    struct compare_source expected = {.fd = -EBADF};
     struct stat st;
-    int r = host_path_open(path, "stdout-file", O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, err);
+    int r;
 
+    if (path->path == NULL)
+        return 0;
+    r = host_path_open(path, which == 0 ? "stdout-file" : "stderr-file",
+                       O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, err);
     if (r < 0)
         return r;
     if (fstat(fd, &st) < 0)
@@ -223,26 +237,20 @@ static int check_file(const struct capture *c, const struct jobs_host_path *path
                                "the expected output %s is no regular file", path->path);
     expected.fd = fd;
     expected.len = (uint64_t)st.st_size;
-    return check_stream(c, 0, &expected, facts, err);
+    return check_stream(c, which, e, &expected, facts, err);
 }
 
 int expect_check(const struct jobs_step *step, const struct capture *capture,
                  struct step_facts *facts, struct cupel_error *err)
 {
     const struct jobs_expect *e = &step->expect;
-    int r = 0;
+    int r = check_text(capture, 0, e, e->stdout_text, e->stdout_len, facts, err);
 
-    if (e->stdout_text != NULL) {
-        struct expected_source text = {.text = e->stdout_text, .fd = -EBADF, .len = e->stdout_len};
-
-        r = check_stream(capture, 0, &text, facts, err);
-    }
-    if (r == 0 && e->stdout_file.path != NULL)
-        r = check_file(capture, &e->stdout_file, facts, err);
-    if (r == 0 && e->stderr_text != NULL) {
-        struct expected_source text = {.text = e->stderr_text, .fd = -EBADF, .len = e->stderr_len};
-
-        r = check_stream(capture, 1, &text, facts, err);
-    }
+    if (r == 0)
+        r = check_file(capture, 0, e, &e->stdout_file, facts, err);
+    if (r == 0)
+        r = check_text(capture, 1, e, e->stderr_text, e->stderr_len, facts, err);
+    if (r == 0)
+        r = check_file(capture, 1, e, &e->stderr_file, facts, err);
     return r;
 }

@@ -10,6 +10,16 @@ static bool reads_changed(const struct git_changes *c, const char *path)
     return path != NULL && git_changes_touch(c, path);
 }
 
+static bool expects_changed(const struct git_changes *c, struct jobs_expect *e)
+{
+    const struct jobs_host_path *path;
+    bool changed = false;
+
+    for (size_t i = 0; (path = jobs_expect_path(e, i)) != NULL; i++)
+        changed |= reads_changed(c, path->path);
+    return changed;
+}
+
 /* Looks at the job's own files, its root left aside. */
 static bool has_changed(const struct git_changes *c, const struct jobs_job *job)
 {
@@ -17,7 +27,7 @@ static bool has_changed(const struct git_changes *c, const struct jobs_job *job)
         if (reads_changed(c, job->inputs[i].host.path))
             return true;
     for (size_t i = 0; i < job->n_steps; i++)
-        if (reads_changed(c, job->steps[i].expect.stdout_file.path))
+        if (expects_changed(c, &job->steps[i].expect))
             return true;
     return reads_changed(c, job->stdin_file.path);
 }
@@ -125,12 +135,20 @@ static void tell_path(each_path_fn *each, void *data, const char *path)
         each(data, path, false);
 }
 
+static void each_expected(struct jobs_expect *e, each_path_fn *each, void *data)
+{
+    const struct jobs_host_path *path;
+
+    for (size_t i = 0; (path = jobs_expect_path(e, i)) != NULL; i++)
+        tell_path(each, data, path->path);
+}
+
 static void each_of_job(const struct jobs_job *job, each_path_fn *each, void *data)
 {
     for (size_t i = 0; i < job->n_inputs; i++)
         tell_path(each, data, job->inputs[i].host.path);
     for (size_t i = 0; i < job->n_steps; i++)
-        tell_path(each, data, job->steps[i].expect.stdout_file.path);
+        each_expected(&job->steps[i].expect, each, data);
     tell_path(each, data, job->stdin_file.path);
 }
 

@@ -116,6 +116,16 @@ static int file_of(struct result_keys *k, const char *what, const struct jobs_ho
     return path->path != NULL ? content_of(k, path, err) : 0;
 }
 
+static int expected_of(struct result_keys *k, struct jobs_expect *e, struct cupel_error *err)
+{
+    const struct jobs_host_path *path;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && (path = jobs_expect_path(e, i)) != NULL; i++)
+        r = file_of(k, "expected", path, err);
+    return r;
+}
+
 /* A profile was read when the file was loaded, wherever it is. */
 static int profile_of(struct result_keys *k, const struct jobs_profile *profile,
                       struct cupel_error *err)
@@ -142,7 +152,7 @@ static int job_of(struct result_keys *k, const struct instance *in, struct cupel
     texts_of(k, "env", env);
     for (size_t i = 0; r == 0 && i < job->n_steps; i++) {
         texts_of(k, "argv", (const char *const *)job->steps[i].argv);
-        r = file_of(k, "stdout", &job->steps[i].expect.stdout_file, err);
+        r = expected_of(k, &job->steps[i].expect, err);
     }
     if (r == 0)
         r = file_of(k, "stdin", &job->stdin_file, err);

@@ -75,8 +75,13 @@ static int check_paths(struct request *q, const char *name, const char *key, con
 /* Looks at what is expected of a job or a step. */
 static int check_expect(struct request *q, const json_t *map)
 {
-    return check_paths(q, "expect.stdout-file", "stdout-file",
-                       json_object_get(json_object_get(map, "expect"), "stdout-file"));
+    const json_t *expect = json_object_get(map, "expect");
+    int r =
+        check_paths(q, "expect.stdout-file", "stdout-file", json_object_get(expect, "stdout-file"));
+
+    return r < 0 ? r
+                 : check_paths(q, "expect.stderr-file", "stderr-file",
+                               json_object_get(expect, "stderr-file"));
 }
 
 static int check_steps(struct request *q, const json_t *job)

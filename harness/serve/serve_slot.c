@@ -93,6 +93,14 @@ static void bind_path(const struct server *s, struct jobs_host_path *path)
         (void)serve_slot_may_read(s, path->path, &path->trusted);
 }
 
+static void bind_expected(const struct server *s, struct jobs_expect *e)
+{
+    struct jobs_host_path *path;
+
+    for (size_t i = 0; (path = jobs_expect_path(e, i)) != NULL; i++)
+        bind_path(s, path);
+}
+
 void serve_slot_bind_paths(const struct server *s, struct jobs_plan *plan)
 {
     for (size_t i = 0; i < plan->n_jobs; i++) {
@@ -102,7 +110,7 @@ void serve_slot_bind_paths(const struct server *s, struct jobs_plan *plan)
             bind_path(s, &job->inputs[k].host);
         bind_path(s, &job->stdin_file);
         for (size_t k = 0; k < job->n_steps; k++)
-            bind_path(s, &job->steps[k].expect.stdout_file);
+            bind_expected(s, &job->steps[k].expect);
     }
 }
 

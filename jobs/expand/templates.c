@@ -22,9 +22,9 @@ static const struct {
     const struct key_table *table;
     const char *keys[2];
 } exclusives[] = {
-    {&keys_job, {"stdin", "stdin-file"}}, {&keys_job, {"rootfs", "from"}},
-    {&keys_expect, {"exit", "signal"}},   {&keys_expect, {"stdout", "stdout-file"}},
-    {&keys_secret, {"file", "command"}},
+    {&keys_job, {"stdin", "stdin-file"}},      {&keys_job, {"rootfs", "from"}},
+    {&keys_expect, {"exit", "signal"}},        {&keys_expect, {"stdout", "stdout-file"}},
+    {&keys_expect, {"stderr", "stderr-file"}}, {&keys_secret, {"file", "command"}},
 };
 
 /* A map's children, to be found by their keys. */
@@ -66,6 +66,15 @@ static bool merges(const struct key *k, const struct node *own)
     return k != NULL && own->kind == NODE_MAP &&
            (k->forms & (FORM_OBJECT | FORM_MAP | FORM_NAMED)) != 0 &&
            (k->forms & FORM_OBJECTS) == 0;
+}
+
+/* Whether what the map itself says makes the key of its base pointless. */
+static bool is_dropped(const struct own_keys *own, const struct key_table *table, const char *key)
+{
+    size_t i;
+
+    return table == &keys_expect && name_index_find(&own->index, "compare", &i) &&
+           compare_drops(own->nodes[i], key);
 }
 
 static struct node *copy_of(struct templates *t, const struct node *n)
@@ -124,7 +133,7 @@ static void merge(struct templates *t, const struct key_table *table, struct nod
         struct node *o;
         size_t i;
 
-        if (is_excluded(&own, table, b->key->text))
+        if (is_excluded(&own, table, b->key->text) || is_dropped(&own, table, b->key->text))
             continue;
         if (name_index_find(&own.index, b->key->text, &i)) {
             o = own.nodes[i];

@@ -30,8 +30,10 @@ static const struct laid_map {
                  {"ctrf", "paths", false},      {"exclusive", NULL, false}};
 
 /* Of two that say the same, a job's own replaces that of `defaults`. */
-static const char *const exclusives[][2] = {
-    {"stdin", "stdin-file"}, {"exit", "signal"}, {"stdout", "stdout-file"}};
+static const char *const exclusives[][2] = {{"stdin", "stdin-file"},
+                                            {"exit", "signal"},
+                                            {"stdout", "stdout-file"},
+                                            {"stderr", "stderr-file"}};
 
 struct writing {
     const struct jobs_expanded *x;
@@ -114,7 +116,9 @@ static struct node *lay_map(struct writing *w, const struct laid_map *laid, cons
             continue;
         if (is_own)
             taken[i] = true;
-        if (is_own || !excludes || !has_other(own, v->key->text))
+        if (is_own || !excludes ||
+            (!has_other(own, v->key->text) &&
+             !compare_drops(node_child(own, "compare"), v->key->text)))
             written_add(w, &map, v->key->text, written_copy(w, is_own ? keys[i] : v));
     }
     for (i = 0; i < n; i++)

@@ -227,6 +227,8 @@ static void test_log_that_cannot_be_made(void **state)
 
 /* ---- expect.c ---- */
 
+static bool unread; /* nobody has read the input */
+
 /* Says `out` and `err` after a first step's "earlier", and checks the second step against `expect`.
  */
 static int check(struct room *room, const struct jobs_expect *expect, const char *out,
@@ -237,8 +239,10 @@ static int check(struct room *room, const struct jobs_expect *expect, const char
     begin(room, UINT64_MAX);
     say(room, 0, "earlier", 7);
     assert_int_equal(capture_drain(&room->c, &room->err), 0);
-    *facts =
-        (struct step_facts){.stdout_from = room->c.written[0], .stderr_from = room->c.written[1]};
+    *facts = (struct step_facts){.stdout_from = room->c.written[0],
+                                 .stderr_from = room->c.written[1],
+                                 .started = true,
+                                 .input = unread ? SANDBOX_INPUT_UNREAD : SANDBOX_INPUT_READ};
     say(room, 0, out, strlen(out));
     say(room, 1, err, strlen(err));
     assert_int_equal(capture_drain(&room->c, &room->err), 0);
@@ -265,24 +269,41 @@ static void test_expected_output(void **state)
         {"a\nb\n", NULL, "a\nb\n", "not looked at", NULL},
         {"", "", "", "", NULL},
         {"a\n4\n", NULL, "a\n5\n", "",
-         "stdout differs at byte 3 (line 2): expected \"4\\n\", got \"5\\n\""},
-        {"abc", NULL, "ab", "", "stdout differs at byte 3 (line 1): expected \"c\", got the end"},
+         "stdout differs at byte 3 (line 2, column 1): expected \"4\\n\", got \"5\\n\""},
+        {"abc", NULL, "ab", "",
+         "stdout differs at byte 3 (line 1, column 3): expected \"c\", got the end"},
         {"ab", NULL, "abc\n", "",
-         "stdout differs at byte 3 (line 1): expected the end, got \"c\\n\""},
-        {"", NULL, "x", "", "stdout differs at byte 1 (line 1): expected the end, got \"x\""},
-        {"x", NULL, "", "", "stdout differs at byte 1 (line 1): expected \"x\", got the end"},
-        {NULL, "e", "", "f", "stderr differs at byte 1 (line 1): expected \"e\", got \"f\""},
+         "stdout differs at byte 3 (line 1, column 3): expected the end, got \"c\\n\""},
+        {"", NULL, "x", "",
+         "stdout differs at byte 1 (line 1, column 1): expected the end, got \"x\""},
+        {"x", NULL, "", "",
+         "stdout differs at byte 1 (line 1, column 1): expected \"x\", got the end; output was "
+         "empty"},
+        {NULL, "e", "", "f",
+         "stderr differs at byte 1 (line 1, column 1): expected \"e\", got \"f\""},
         /* the first one tells */
-        {"o", "e", "p", "f", "stdout differs at byte 1 (line 1): expected \"o\", got \"p\""},
+        {"o", "e", "p", "f",
+         "stdout differs at byte 1 (line 1, column 1): expected \"o\", got \"p\""},
         {"x", NULL, "\x1b[31m\"\\\t\x80", "",
-         "stdout differs at byte 1 (line 1): expected \"x\", got \"\\x1b[31m\\\"\\\\\\x09\\x80\""},
+         "stdout differs at byte 1 (line 1, column 1): expected \"x\", got "
+         "\"\\x1b[31m\\\"\\\\\\x09\\x80\""},
         {"a\n", NULL, "a\r\n", "",
-         "stdout differs at byte 2 (line 1): expected \"\\n\", got \"\\x0d\\n\""},
+         "stdout differs at byte 2 (line 1, column 2): expected \"\\n\", got \"\\x0d\\n\"; only "
+         "line ends "
+         "differ (CRLF), line 1"},
+        {"Yes\n", NULL, "YES\n", "",
+         "stdout differs at byte 2 (line 1, column 2): expected \"es\\n\", got \"ES\\n\"; only "
+         "case differs, "
+         "line 1"},
+        {"a\nb c\n", NULL, "a\nb  c\n", "",
+         "stdout differs at byte 5 (line 2, column 3): expected \"c\\n\", got \" c\\n\"; only "
+         "white space "
+         "differs, line 2"},
         {"x", NULL, "0123456789012345678901234567890123456789", "",
-         "stdout differs at byte 1 (line 1): expected \"x\", got "
+         "stdout differs at byte 1 (line 1, column 1): expected \"x\", got "
          "\"0123456789012345678901234567890123456789\""},
         {"x", NULL, "0123456789012345678901234567890123456789+", "",
-         "stdout differs at byte 1 (line 1): expected \"x\", got "
+         "stdout differs at byte 1 (line 1, column 1): expected \"x\", got "
          "\"0123456789012345678901234567890123456789\"..."},
     };
     struct room *room = *state;
@@ -312,8 +333,9 @@ static void test_expected_file(void **state)
     capture_close(&room->c);
     assert_int_equal(check(room, &expect, "43\n", "", &facts), 0);
     assert_true(facts.output_differs);
-    assert_string_equal(facts.difference,
-                        "stdout differs at byte 2 (line 1): expected \"2\\n\", got \"3\\n\"");
+    assert_string_equal(
+        facts.difference,
+        "stdout differs at byte 2 (line 1, column 2): expected \"2\\n\", got \"3\\n\"");
     capture_close(&room->c);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(check(room, &expect, "42\n", "", &facts), -ENOENT);
@@ -335,11 +357,15 @@ static void test_difference_fits(void **state)
     memset(expected + 900, '\x02', 99);
     out[999] = expected[999] = '\0';
     expect = texts(expected, NULL);
+    unread = true;
     assert_int_equal(check(room, &expect, out, "", &facts), 0);
+    unread = false;
     assert_true(facts.output_differs);
     assert_true(strlen(facts.difference) < sizeof(facts.difference));
-    assert_memory_equal(facts.difference, "stdout differs at byte 901 (line 901): expected \"\\x02",
-                        52);
+    assert_memory_equal(facts.difference,
+                        "stdout differs at byte 901 (line 901, column 1): expected \"\\x02", 62);
+    assert_non_null(strstr(facts.difference, "\"..., got \"\\x01"));
+    assert_non_null(strstr(facts.difference, "the program never read its input"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -103,6 +103,13 @@ static inline void same_step(const struct jobs_step *a, const struct jobs_step *
     same_text(a->expect.stdout_text, b->expect.stdout_text);
     same_text(a->expect.stdout_file.path, b->expect.stdout_file.path);
     same_text(a->expect.stderr_text, b->expect.stderr_text);
+    same_text(a->expect.stderr_file.path, b->expect.stderr_file.path);
+    assert_int_equal(a->expect.compare.how, b->expect.compare.how);
+    assert_int_equal(a->expect.compare.letter_case, b->expect.compare.letter_case);
+    assert_true(a->expect.compare.absolute >= b->expect.compare.absolute &&
+                a->expect.compare.absolute <= b->expect.compare.absolute);
+    assert_true(a->expect.compare.relative >= b->expect.compare.relative &&
+                a->expect.compare.relative <= b->expect.compare.relative);
     assert_int_equal(a->expect.exit, b->expect.exit);
     assert_int_equal(a->expect.signal, b->expect.signal);
     assert_int_equal(a->when, b->when);

@@ -169,6 +169,21 @@ static void test_unknown_and_unsupported_keys(void **state)
         {JOB("expect: {regex: a}"),
          "3:24: key 'regex' is not supported yet; until it is: compare within the script, for "
          "example with grep\n"},
+        {JOB("expect: {compare: token}"),
+         "3:33: 'compare' must be exact, trim, tokens or numbers, not 'token', did you mean "
+         "'tokens'?\n"},
+        {JOB("expect: {tolerance: {absolute: 1}}"),
+         "3:24: 'tolerance' goes with 'compare: numbers' only\n"},
+        {JOB("expect: {compare: tokens, tolerance: {absolute: 1}}"),
+         "3:41: 'tolerance' goes with 'compare: numbers' only\n"},
+        {JOB("expect: {compare: numbers, tolerance: {absolute: -1}}"),
+         "3:64: 'absolute' must be a number such as 0.001 or 1e-6, not '-1'\n"},
+        {JOB("expect: {compare: numbers, tolerance: {relative: inf}}"),
+         "3:64: 'relative' must be a number such as 0.001 or 1e-6, not 'inf'\n"},
+        {JOB("expect: {compare: numbers, tolerance: 1e-6}"),
+         "3:53: 'tolerance' must be a map such as {absolute: 1e-6, relative: 1e-6}, not '1e-6'\n"},
+        {JOB("expect: {stderr: a, stderr-file: numbers.in}"),
+         "3:35: 'stderr' and 'stderr-file' exclude each other\n"},
         {JOB("network: hots"), "3:24: 'network' must be none, loopback, nat, host or {bridge: "
                                "NAME}, not 'hots', did you mean 'host'?\n"},
     };

@@ -609,6 +609,41 @@ static void test_alternatives_replace_files(void **state)
     unload(&r);
 }
 
+static void test_compare(void **state)
+{
+    struct loaded r = load_good(
+        "cupel: 1\n"
+        "defaults: {run: x, expect: {stderr: a, compare: numbers, tolerance: {absolute: 0.5}}}\n"
+        "jobs:\n"
+        "  a: {}\n"
+        "  b: {expect: {tolerance: {relative: 1e-6}}}\n"
+        "  c: {expect: {compare: trim, case: ignore, stderr-file: numbers.in}}\n"
+        "  d: {expect: {compare: exact}}\n"
+        "  e: {run: [{run: x}, {run: y, expect: {compare: tokens}}]}\n");
+    const struct jobs_expect *e[5];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(e); i++)
+        e[i] = &r.plan->jobs[i].steps[0].expect;
+    assert_int_equal(e[0]->compare.how, JOBS_COMPARE_NUMBERS);
+    assert_int_equal((int)(e[0]->compare.absolute * 1000), 500);
+    assert_int_equal((int)(e[1]->compare.absolute * 1000), 0); /* replaced as a whole */
+    assert_int_equal((int)(e[1]->compare.relative * 1e9), 1000);
+    assert_int_equal(e[2]->compare.how, JOBS_COMPARE_TRIM);
+    assert_int_equal(e[2]->compare.letter_case, JOBS_CASE_IGNORE);
+    assert_int_equal((int)(e[2]->compare.absolute * 1000), 0);
+    assert_null(e[2]->stderr_text);
+    assert_non_null(e[2]->stderr_file.path);
+    assert_int_equal(jobs_compare_resolved(e[3]), JOBS_COMPARE_EXACT);
+    assert_int_equal(e[3]->compare.letter_case, JOBS_CASE_MATCH);
+    assert_int_equal(r.plan->jobs[4].steps[1].expect.compare.how, JOBS_COMPARE_TOKENS);
+    unload(&r);
+    r = load_good("cupel: 1\njobs: {a: {run: x}}\n");
+    assert_int_equal(r.plan->jobs[0].steps[0].expect.compare.how, JOBS_COMPARE_DEFAULT);
+    assert_int_equal(jobs_compare_resolved(&r.plan->jobs[0].steps[0].expect), JOBS_COMPARE_EXACT);
+    unload(&r);
+}
+
 static void test_longest_script(void **state)
 {
     cleanup_strbuf struct strbuf b = {0};
@@ -813,6 +848,7 @@ int main(void)
         cmocka_unit_test(test_derived_roots),
         cmocka_unit_test(test_alternatives_replace),
         cmocka_unit_test(test_alternatives_replace_files),
+        cmocka_unit_test(test_compare),
         cmocka_unit_test(test_longest_script),
         cmocka_unit_test(test_two_thousand_jobs),
         cmocka_unit_test(test_unreadable_files),

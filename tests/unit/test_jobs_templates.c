@@ -78,6 +78,17 @@ static void test_one_of_two_ways(void **state)
         "  a: {run: x, rootfs: r, stdin-file: numbers.in, expect: {signal: SEGV, stdout-file: "
         "wrong.expected}}\n"
         "  b: {run: x, from: a, stdin: text, expect: {exit: 3, stdout: y}}\n");
+    same_plan("cupel: 1\n"
+              "templates: {t: {run: x, expect: {stderr: a, compare: numbers, tolerance: {absolute: "
+              "1}}}}\n"
+              "jobs:\n"
+              "  a: {extends: t, expect: {compare: trim, stderr-file: numbers.in}}\n"
+              "  b: {extends: t, expect: {compare: numbers, tolerance: {relative: 2}}}\n",
+              "cupel: 1\n"
+              "jobs:\n"
+              "  a: {run: x, expect: {compare: trim, stderr-file: numbers.in}}\n"
+              "  b: {run: x, expect: {stderr: a, compare: numbers, tolerance: {absolute: 1, "
+              "relative: 2}}}\n");
     /* services by their names, each as a whole; files of tests as artifacts */
     same_plan(
         "cupel: 1\n"

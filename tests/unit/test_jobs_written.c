@@ -113,6 +113,10 @@ static const char *const texts[] = {
     "always}], needs: [], workdir: /v}\n"
     "  c: {run: x, expect: {stdout-file: wrong.yaml}, inputs: [{from: ., to: /a, mode: ro, owner: "
     "host}], limits: {wall: 1m}, secrets: [S, {name: T, as: file, command: [a, 'b c']}]}\n",
+    "defaults: {run: x, expect: {stderr: a, case: ignore, compare: numbers, tolerance: {absolute: "
+    "0.5}}}\n"
+    "jobs: {a: {}, b: {expect: {compare: tokens, stderr-file: wrong.yaml}}, c: {expect: "
+    "{tolerance: {relative: 1e-6}}}}\n",
     "rootfs: {d: {debian: bookworm, packages: gcc}, e: {from: d, run: \"a\\nb\\n\", env: {A: "
     "'no'}}}\n"
     "defaults: {rootfs: d, from: first}\n"
