@@ -5,6 +5,8 @@
  */
 #include "reports/console.h"
 
+#include "base/redact.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -170,9 +172,10 @@ void console_add_counts(struct console_line *l, const struct console_tally *t)
 void reports_console_status(struct reports_console *c, const char *text)
 {
     cleanup_line struct console_line l = console_line(c);
+    cleanup_free char *own = NULL;
 
     console_add_label(&l, "cupel", "1;36", clock_monotonic_ns() - c->started_ns);
-    console_add(&l, NULL, "%s", text);
+    console_add(&l, NULL, "%s", redact_remark(text, &own));
     console_print(c, &l);
     console_flush(c, false);
 }
@@ -442,6 +445,7 @@ static void console_add_part(struct console_line *l, const struct reports_part *
 void reports_console_progress(struct reports_console *c, const struct reports_progress *progress)
 {
     struct console_line lines[LIVE_ROWS_MAX];
+    cleanup_free char *own = NULL;
     size_t columns, rows, n = 1;
 
     if (!c->live)
@@ -460,7 +464,7 @@ void reports_console_progress(struct reports_console *c, const struct reports_pr
     if (progress->layers > 0)
         console_add(&lines[0], NULL, ", %zu of %zu layer%s", progress->layers_done,
                     progress->layers, progress->layers > 1 ? "s" : "");
-    console_add(&lines[0], NULL, ": %s", progress->what);
+    console_add(&lines[0], NULL, ": %s", redact_remark(progress->what, &own));
     for (size_t i = 0; i < progress->n_parts && n < rows; i++) {
         lines[n] = console_line(c);
         console_add_part(&lines[n++], &progress->parts[i]);

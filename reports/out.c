@@ -70,6 +70,11 @@ static int note_earlier(struct reports_out *out, const struct strbuf *text, stru
     return r < 0 ? out_fail(out, "write " OUTDIR_EARLIER " in", r, err) : 0;
 }
 
+void reports_out_forget_earlier(const struct reports_out *out)
+{
+    (void)unlinkat(out->dirfd, OUTDIR_EARLIER, 0);
+}
+
 /* An earlier run's reports go at once: from here on there is this run's report or none. */
 static int start_afresh(struct reports_out *out, struct cupel_error *err)
 {

@@ -232,6 +232,8 @@ int reports_out_open(const char *path, struct reports_out **ret_out, struct cupe
  * one, before the results of the last run go. */
 int reports_out_open_noting(const char *path, const struct strbuf *earlier,
                             struct reports_out **ret_out, struct cupel_error *err);
+/* Takes that away: it has what may not be shown. */
+void reports_out_forget_earlier(const struct reports_out *out);
 void reports_out_close(struct reports_out *out);
 /* An empty directory, or one that is made, for the artifacts of one job alone: they lie in it as
  * they did in the job. */

@@ -406,10 +406,17 @@ static int step_signals(struct preparation *s)
     return r < 0 ? cupel_error_set(s->err, CUPEL_ERROR_HARNESS, r, "cannot take signals") : 0;
 }
 
-/* Fetches them before the roots are made, which may take minutes. */
+/* Fetches them before the roots are made, which may take minutes. What is refused then may stand in
+ * what was noted of where the job files are. */
 static int step_secrets(struct preparation *s)
 {
-    return s->options->no_secrets ? 0 : secrets_fetch(&s->p.run, &s->p.signals, s->err);
+    int r = s->options->no_secrets
+                ? 0
+                : secrets_fetch(&s->p.run, s->options->out, &s->p.signals, s->err);
+
+    if (r < 0 && s->p.run.redact != NULL && s->p.run.out != NULL)
+        reports_out_forget_earlier(s->p.run.out);
+    return r;
 }
 
 static int step_roots(struct preparation *s)

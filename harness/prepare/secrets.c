@@ -7,6 +7,7 @@
 #include "base/redact.h"
 #include "base/weaken.h"
 #include "harness/prepare/secret_command.h"
+#include "harness/run/manifest.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -267,6 +268,35 @@ static int fetch_all(struct run *run, const struct interrupt *signals, struct cu
     return r;
 }
 
+static int check_path(const struct run *run, const char *what, const char *path,
+                      struct cupel_error *err)
+{
+    if (!redact_has(run->redact, path, strlen(path)))
+        return 0;
+    return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                           "the value of a secret stands in the path of %s, which has to be shown",
+                           what);
+}
+
+/* What is shown or noted of where files are: a run that continues this one, and whoever opens a
+ * kept job, knows the job file by its path. */
+static int check_paths(const struct run *run, const char *out, struct cupel_error *err)
+{
+    const struct jobs_plan *last = NULL;
+    int r = out != NULL ? check_path(run, "the out directory", out, err) : 0;
+
+    for (size_t i = 0; r == 0 && i < run_n_prepared(run); i++) {
+        cleanup_free char *path = NULL;
+
+        if (run->instances[i].plan == last)
+            continue;
+        last = run->instances[i].plan;
+        path = manifest_path_of(last);
+        r = check_path(run, "a job file", path, err);
+    }
+    return r;
+}
+
 /* What names results and files is the same for whoever reads the job file, and stays as it is: so
  * it must not have a secret. */
 static int check_names(const struct run *run, struct cupel_error *err)
@@ -313,7 +343,8 @@ static int make_masks(struct run *run, struct cupel_error *err)
     return 0;
 }
 
-int secrets_fetch(struct run *run, const struct interrupt *signals, struct cupel_error *err)
+int secrets_fetch(struct run *run, const char *out, const struct interrupt *signals,
+                  struct cupel_error *err)
 {
     int r = fetch_all(run, signals, err);
 
@@ -323,7 +354,8 @@ int secrets_fetch(struct run *run, const struct interrupt *signals, struct cupel
     if (r < 0)
         return r;
     redact_remarks(run->redact);
-    return check_names(run, err);
+    r = check_names(run, err);
+    return r < 0 ? r : check_paths(run, out, err);
 }
 
 void secrets_forget(struct run *run)

@@ -5,8 +5,9 @@
 #include "base/interrupt.h"
 #include "harness/run/run.h"
 
-/* Fetches those of the run's jobs, into run->secrets, and makes run->redact, which from then on
- * holds for remarks and errors of this process too. */
-int secrets_fetch(struct run *run, const struct interrupt *signals, struct cupel_error *err);
+/* Fetches those of the run's jobs, which reports into `out` (or NULL), into run->secrets, and makes
+ * run->redact, which from then on holds for remarks and errors of this process too. */
+int secrets_fetch(struct run *run, const char *out, const struct interrupt *signals,
+                  struct cupel_error *err);
 /* Forgets the values; what must not be shown stays known, until the program's end. */
 void secrets_forget(struct run *run);
