@@ -19,7 +19,9 @@
 #include "harness/run/instances.h"
 #include "harness/run/views.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 
 /* ---- facts ---- */
 
@@ -72,6 +74,27 @@ static void find_victim(struct attempt *a)
         f->oom_victim_pid = observe_pid_inside(&a->observer, f->oom_victim.host_pid);
 }
 
+/* Finds out why PID 1 ended before its job did. Its command has PID 1's memory until it is
+ * executed, and where the kernel takes that one, it kills both (__oom_kill_process(),
+ * mm/oom_kill.c); neither is counted with the job. */
+static void find_end_of_init(struct attempt *a)
+{
+    struct attempt_facts *f = a->facts;
+    bool done = f->steps[a->step].ended && facts_next_step(f, a->step) == f->n_steps;
+
+    if (a->quiet)
+        return;
+    f->has_init_end = true;
+    f->init_end = a->sandbox.ended;
+    f->init_at = sandbox_setup_at(&a->sandbox);
+    if (done || a->killed || f->cause != CAUSE_NONE || a->cgroup == NULL ||
+        !WIFSIGNALED(f->init_end) || WTERMSIG(f->init_end) != SIGKILL)
+        return;
+    f->init_out_of_memory = cgroup_oom_check_init(a->cgroup, a->ctx->around, &f->oom);
+    if (f->init_out_of_memory)
+        attempt_note_cause(a, f->oom.origin == CGROUP_OOM_OWN ? CAUSE_MEMORY : CAUSE_AROUND, false);
+}
+
 void attempt_collect_facts(struct attempt *a)
 {
     attempt_receive_events(a); /* what PID 1 said with its last breath */
@@ -92,6 +115,7 @@ void attempt_collect_facts(struct attempt *a)
         cgroup_job_usage(a->cgroup, &a->facts->usage);
         billing_add(a->facts);
         (void)attempt_note_oom(a);
+        find_end_of_init(a);
         find_victim(a);
         cgroup_around_figures(a->ctx->around, &a->facts->around);
     }

@@ -55,6 +55,9 @@ void evidence_around(const struct jobs_job *job, const struct attempt_facts *f, 
     if (get(f, CGROUP_OOM_KILLS, &n) && n > 0)
         strbuf_addf(b, ", and the kernel killed %llu process%s of the job", (unsigned long long)n,
                     n == 1 ? "" : "es");
+    if (f->init_out_of_memory)
+        strbuf_addf(b, ", and the kernel killed its PID 1%s",
+                    facts_runs_command(f) ? "" : " while a command was being started");
     if (limited)
         strbuf_addf(
             b, "; the job's limit is %s",

@@ -87,7 +87,12 @@ struct attempt_facts {
     struct step_facts *steps;
     size_t n_steps;
     struct cgroup_usage usage;
-    bool has_init_cpu; /* PID 1's own CPU time is known; see billing.h */
+    /* how PID 1 ended, where that was waited for, and what it did last; "": not known */
+    bool has_init_end;
+    int init_end; /* raw wait status */
+    const char *init_at;
+    bool init_out_of_memory; /* the kernel killed it, or what shared its memory, for want of it */
+    bool has_init_cpu;       /* PID 1's own CPU time is known; see billing.h */
     uint64_t init_cpu_before_ns, init_cpu_ns;
     struct cgroup_oom oom; /* of CAUSE_MEMORY and CAUSE_AROUND */
     struct oom_victim oom_victim;
@@ -133,6 +138,14 @@ struct attempt_facts {
 static inline enum jobs_limit facts_limit_of_time(const struct attempt_facts *f)
 {
     return f->silent_from_ns != 0 ? JOBS_LIMIT_IDLE : JOBS_LIMIT_WALL;
+}
+/* Whether a command had begun and not ended. */
+static inline bool facts_runs_command(const struct attempt_facts *f)
+{
+    for (size_t i = 0; i < f->n_steps; i++)
+        if (f->steps[i].started && !f->steps[i].ended)
+            return true;
+    return false;
 }
 /* The step that comes after `step`, those that are passed over left out; n_steps: none. */
 static inline size_t facts_next_step(const struct attempt_facts *f, size_t step)

@@ -423,6 +423,25 @@ static bool failed_before(const struct jobs_job *job, const struct attempt_facts
     return by_limit && step_at_fault(job, f) < f->cause_step;
 }
 
+/* No job can do that to its PID 1: whoever reads it is to find what did. */
+static void say_vanished(const struct attempt_facts *f, struct strbuf *b)
+{
+    char name[48];
+
+    strbuf_adds(b, "the job's PID 1 vanished");
+    if (!f->has_init_end)
+        return;
+    if (WIFSIGNALED(f->init_end))
+        strbuf_addf(b, ": killed by %s", signal_name(WTERMSIG(f->init_end), name, sizeof(name)));
+    else
+        strbuf_addf(b, ": exit code %d, %s", WEXITSTATUS(f->init_end),
+                    sandbox_init_end(WEXITSTATUS(f->init_end)));
+    if (facts_runs_command(f))
+        strbuf_adds(b, ", while a command ran");
+    else
+        strbuf_addf(b, ", at '%s'", f->init_at);
+}
+
 static void judge_job(const struct jobs_job *job, const struct attempt_facts *facts,
                       struct judgement *ret)
 {
@@ -459,7 +478,7 @@ static void judge_job(const struct jobs_job *job, const struct attempt_facts *fa
             strbuf_adds(&b, facts->not_set_up);
             verdict = REPORTS_FAILED;
         } else if (!facts->steps[at].ended && facts->steps[at].not_executed == 0) {
-            strbuf_adds(&b, "the job's PID 1 vanished");
+            say_vanished(facts, &b);
             verdict = REPORTS_ERROR;
         } else if (did_what_was_expected(&job->steps[at], &facts->steps[at])) {
             verdict = judge_leaks(facts, &b);

@@ -188,6 +188,7 @@ struct cgroup_around {
     struct watched watched[AROUND_MAX];
     struct heard heard[AROUND_MAX + 1]; /* the inner ones first */
     size_t n_heard;
+    uint64_t init_kills; /* of what is not a job's own, as seen last */
 };
 
 static const struct tree *memory_tree(const struct cgroup_run *run)
@@ -246,6 +247,23 @@ static void hear_groups(struct cgroup_around *a, const struct tree *tree)
     }
 }
 
+/* How many of the slots, the PID 1s and what shares their memory were killed: the count stands with
+ * the group of the memory's owner (memcg_memory_event_mm(), include/linux/memcontrol.h), whichever
+ * group the process was in. */
+static uint64_t init_kills(const struct cgroup_run *run)
+{
+    const struct tree *tree = memory_tree(run);
+    char text[512];
+    uint64_t n;
+
+    return tree != NULL &&
+                   group_read(tree->run_fd, INIT_LEAF, tree->ops->oom_file, text, sizeof(text)) >=
+                       0 &&
+                   text_number(text, "oom_kill", &n)
+               ? n
+               : 0;
+}
+
 struct cgroup_around *cgroup_around_open(const struct cgroup_run *run)
 {
     struct cgroup_around *a = xcalloc(1, sizeof(*a));
@@ -256,6 +274,7 @@ struct cgroup_around *cgroup_around_open(const struct cgroup_run *run)
         hear_groups(a, tree);
     for (size_t i = 0; i < run->n_around; i++)
         a->watched[i].ooms = ooms_of(&run->around[i]);
+    a->init_kills = init_kills(run);
     return a;
 }
 
@@ -416,6 +435,21 @@ bool cgroup_oom_check(struct cgroup_job *job, struct cgroup_around *a, struct cg
     *ret = job->oom_last;
     if (weakened("oom-origin"))
         ret->origin = CGROUP_OOM_OWN;
+    return true;
+}
+
+bool cgroup_oom_check_init(struct cgroup_job *job, struct cgroup_around *a, struct cgroup_oom *ret)
+{
+    uint64_t kills = a != NULL ? init_kills(a->run) : 0;
+
+    if (a == NULL || kills <= a->init_kills)
+        return false;
+    a->init_kills = kills;
+    if (job->oom_tree != NULL && job->oom_tree->ops->version == 1)
+        hear_v1(job, a);
+    else if (job->oom_tree != NULL)
+        hear_v2(job, a);
+    *ret = job->oom_last;
     return true;
 }
 

@@ -279,6 +279,12 @@ struct cgroup_oom {
 /* cgroup_job_oom_ack, and for a kill of whom it was. */
 bool cgroup_oom_check(struct cgroup_job *job, struct cgroup_around *around, struct cgroup_oom *ret);
 
+/* The same of a job whose PID 1 was killed: that is counted with the run's own processes, and so is
+ * a command that had not been executed yet, whose memory was PID 1's. True when anything of them
+ * was killed since this was asked last. */
+bool cgroup_oom_check_init(struct cgroup_job *job, struct cgroup_around *around,
+                           struct cgroup_oom *ret);
+
 /* What the limits of the groups around did since cgroup_around_begin; 0 and "" for nothing. */
 struct cgroup_around_figures {
     uint64_t throttled_ns; /* held back by a CPU quota */

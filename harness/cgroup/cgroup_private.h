@@ -5,6 +5,9 @@
 
 #include "harness/cgroup/cgroup.h"
 
+/* In the run's group: of its slots and their jobs' PID 1s. */
+#define INIT_LEAF "init"
+
 /* The controllers that are used, in the order in which hierarchies are handled. pids comes first on
  * purpose: on v1, emptying a group begins by forbidding it to fork, which only the pids hierarchy
  * can. To use one more controller (freezer): a line here, one in controller_table, and rows in the

@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#define INIT_LEAF "init"
-
 /* ---- making ---- */
 
 static int tree_open(struct tree *tree, const struct hierarchy *h, unsigned controllers,

@@ -309,6 +309,7 @@ struct sandbox_talk {
 /* A started job. Fields are read-only for callers; poll `control`, `out` and `err` for POLLIN. */
 struct sandbox_job {
     pid_t pid; /* PID 1 of the job, seen from here */
+    int ended; /* its wait status, once reaped */
     int pidfd;
     int control;
     int out; /* read ends, non-blocking */
@@ -416,6 +417,8 @@ enum sandbox_input { SANDBOX_INPUT_UNKNOWN, SANDBOX_INPUT_READ, SANDBOX_INPUT_UN
 enum sandbox_input sandbox_input_read(const struct sandbox_job *job);
 /* Forgets that, for the next step, which has the same input from its start. */
 void sandbox_input_again(struct sandbox_job *job);
+/* What the exit code of a PID 1 says. */
+const char *sandbox_init_end(int code);
 /* Lets the first step of a held job (sandbox_request.hold) be executed as soon as it is ready,
  * which it need not be yet. Until then nothing of the job's own has run; its command has done all
  * that a command does and waits, by then on the job's account and with no more rights than the job,
@@ -455,7 +458,7 @@ void sandbox_terminate(struct sandbox_job *job);
 void sandbox_kill(struct sandbox_job *job);
 /* The CPU time that PID 1 itself has used, dead or alive, until it is reaped; then -ESRCH. */
 int sandbox_init_cpu_ns(const struct sandbox_job *job, uint64_t *ret_ns);
-/* Waits until PID 1 and so everything of the job is gone. */
+/* Waits until PID 1 and so everything of the job is gone; job->ended is how. */
 void sandbox_reap(struct sandbox_job *job);
 
 /* What the job has written into its upper file system so far, and whether that is all that it may.

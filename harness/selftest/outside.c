@@ -534,19 +534,21 @@ void judge_around(const struct selftest_scene *s, const struct selftest_probe *p
 {
     const json_t *evidence = json_object_get(json_object_get(s->results, p->name), "evidence");
     const char *verdict = job_verdict(s, p->name), *why = json_string_value(evidence);
+    bool took_harness =
+        str_eq(verdict, "error") && why != NULL &&
+        (strstr(why, "died of signal 9") != NULL || strstr(why, "killed its PID 1") != NULL ||
+         strstr(why, "PID 1 vanished: killed by signal 9") != NULL);
 
     if (str_eq(verdict, "memory-limit"))
         verdict_set(v, OUTCOME_BREACH, "another's limit was called the job's: %s",
                     why != NULL ? why : "");
-    else if (str_eq(verdict, "error") && why != NULL && str_starts(why, "not the job's own limit"))
-        verdict_set(v, OUTCOME_HELD, "%s", why);
     else if (str_eq(verdict, "error") && why != NULL &&
-             (strstr(why, "died of signal 9") != NULL || strstr(why, "vanished") != NULL) &&
-             HARNESS_IS_LARGE && !weakened("oom-order"))
+             str_starts(why, "not the job's own limit") && strstr(why, "killed its PID 1") == NULL)
+        verdict_set(v, OUTCOME_HELD, "%s", why);
+    else if (took_harness && HARNESS_IS_LARGE && !weakened("oom-order"))
         verdict_set(v, OUTCOME_UNTESTED, "a sanitizer makes the harness larger than the job: %s",
                     why);
-    else if (str_eq(verdict, "error") && why != NULL &&
-             (strstr(why, "died of signal 9") != NULL || strstr(why, "vanished") != NULL))
+    else if (took_harness)
         verdict_set(v, OUTCOME_BREACH, "the kernel took the harness in its place: %s", why);
     else
         verdict_set(v, OUTCOME_FAILED, "%s: %s", verdict, why != NULL ? why : "");

@@ -123,7 +123,8 @@ static int run_lane(struct selftest_scene *s, enum lane lane, struct cupel_error
     cleanup_free char *console = xasprintf("%s/console-%d", s->dir, (int)lane);
     cleanup_strbuf struct strbuf yaml = {0}, problems = {0};
     struct jobs_plan *plan = NULL;
-    unsigned slots = lane == LANE_SEQUENCE ? 1 : s->options->slots;
+    /* around a job, memory is to run out by its own doing, and at a time when it has begun */
+    unsigned slots = lane == LANE_SEQUENCE || lane == LANE_AROUND ? 1 : s->options->slots;
     int r;
 
     if (lane == LANE_NEIGHBOUR && slots < NEIGHBOUR_SLOTS)

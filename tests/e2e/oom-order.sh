@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # lanes: root-v2
 # Where memory runs out around a job, the kernel takes the job's own processes first, and no job can have the harness taken instead:
-# in which order they stand. What comes of it is in evidence.sh.
+# in which order they stand. What comes of it is in evidence.sh; here, what comes of it where PID 1 is taken.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -64,6 +64,57 @@ END
     expect_log lowers '^1000$'
 else
     skip_it "cupel itself lacks CAP_SYS_RESOURCE here"
+fi
+
+# init_of_job: the PID 1 of the job of the only slot; not that of a service, whose parent is another process.
+init_of_job() {
+    pgrep -x cupel-init -P "$(pgrep -P "$CUPEL_PID")" 2>/dev/null
+}
+runs_sleep() {
+    pgrep -x busybox -P "$(pgrep -x cupel-init -P "$(pgrep -x cupel -P "$(pgrep -P "$CUPEL_PID")")")" >/dev/null
+}
+
+it "a PID 1 that something else ended is no riddle: how, and at what"
+job_file ended.yaml <<'END'
+cupel: 1
+jobs:
+  a: {limits: {wall: 300s}, run: [/bin/sh, -c, 'echo up; exec sleep 1000']}
+END
+cupel_start ended.yaml
+expect wait_until 20 up up
+kill -KILL "$(init_of_job)"
+cupel_wait
+expect_evidence a "^the job's PID 1 vanished: killed by signal 9 \\(SIGKILL\\), while a command ran\$"
+
+it "a command takes PID 1 along where it is taken before it was executed, and it is told whose memory ran out"
+busybox=$(command -v busybox)
+if [[ -n $busybox ]] && "$busybox" --list >/dev/null; then
+    printf 'cupel: 1\njobs: {a: {rootfs: host, run: [/bin/true], services: {db: {run: ["%s", sleep, "1000"], ready: {log: never}, within: 250s}}}}\n' \
+        "$busybox" >held.yaml
+    for dir in "${own_groups[@]}"; do
+        if $on_v2; then
+            echo 200M >"$dir/memory.max" && { echo 0 >"$dir/memory.swap.max"; } 2>/dev/null
+        elif [[ -e $dir/memory.limit_in_bytes ]]; then
+            echo 200M >"$dir/memory.limit_in_bytes"
+        fi
+    done
+    cupel_start held.yaml
+    expect wait_until 20 runs_sleep # from here on the job's command waits for no more than its execve
+    # Takes what is left, little by little, until PID 1 is gone: it is the largest of those that come first.
+    (grouped /usr/bin/python3 -c "
+import os, sys
+held = []
+while os.path.exists('/proc/' + sys.argv[1]) and len(held) < 10000: held.append(bytearray(1 << 16))" "$(init_of_job)")
+    cupel_wait
+    for dir in "${own_groups[@]}"; do
+        if $on_v2; then echo max >"$dir/memory.max"; elif [[ -e $dir/memory.limit_in_bytes ]]; then echo -1 >"$dir/memory.limit_in_bytes"; fi
+    done
+    expect_exit 3
+    expect_evidence a "^not the job's own limit: the group around cupel, .*cupel-e2e-[0-9]+, reached its memory limit 200 MiB"
+    is_sanitized || expect_evidence a ', and the kernel killed its PID 1 while a command was being started; the job has no memory limit'
+    expect_clean
+else
+    skip_it "busybox-static is not installed"
 fi
 
 all_done

@@ -144,6 +144,20 @@ static void test_vanished(void **state)
     scene_init(&s, 1);
     s.ran[0] = (struct step_facts){.started = true};
     assert_job(&s, REPORTS_ERROR, -1, 0, "the job's PID 1 vanished");
+    s.facts.has_init_end = true;
+    s.facts.init_end = KILLED(SIGKILL);
+    s.facts.init_at = "exec";
+    assert_job(&s, REPORTS_ERROR, -1, 0,
+               "the job's PID 1 vanished: killed by signal 9 (SIGKILL), while a command ran");
+    s.ran[0].started = false;
+    assert_job(&s, REPORTS_ERROR, -1, 0,
+               "the job's PID 1 vanished: killed by signal 9 (SIGKILL), at 'exec'");
+    s.facts.init_end = EXITED(100 + ENOBUFS);
+    assert_job(&s, REPORTS_ERROR, -1, 0,
+               "the job's PID 1 vanished: exit code 205, No buffer space available, at 'exec'");
+    s.facts.init_end = EXITED(2);
+    assert_job(&s, REPORTS_ERROR, -1, 0,
+               "the job's PID 1 vanished: exit code 2, without an order that it knows, at 'exec'");
 }
 
 static void test_evidence_is_cut_to_its_size(void **state)

@@ -45,7 +45,7 @@ void send_report(struct init_context *ctx, const struct init_report *report)
 {
     /* nobody to tell means that the slot is gone, and with it, by PDEATHSIG, everything here */
     if (send(ctx->given.control, report, sizeof(*report), MSG_NOSIGNAL) != (ssize_t)sizeof(*report))
-        _exit(1);
+        _exit(INIT_EXIT_UNHEARD + (errno & 127));
 }
 
 /* ---- first steps ---- */
@@ -120,7 +120,7 @@ static void wait_for_go(struct init_context *ctx)
         n = recv(ctx->given.control, &order, 1, 0);
     while (n < 0 && errno == EINTR);
     if (n != 1 || order != INIT_ORDER_GO)
-        _exit(1);
+        _exit(INIT_EXIT_NO_ORDER);
 }
 
 /* Root of the user namespace. Any change of ids clears PDEATHSIG and sets the dumpable flag anew
@@ -149,7 +149,7 @@ static int setup_identity(struct init_context *ctx)
         return r;
     /* the slot may have died while the signal was off: its end of the socket tells */
     if (recv(ctx->given.control, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
-        _exit(1);
+        _exit(INIT_EXIT_NO_ORDER);
     return 0;
 }
 
@@ -313,7 +313,7 @@ static void set_up(struct init_context *ctx)
         if (ctx->detail != NULL)
             safe_copy(report.detail, ctx->detail, sizeof(report.detail));
         send_report(ctx, &report);
-        _exit(1);
+        _exit(INIT_EXIT_TOLD);
     }
 }
 
@@ -352,7 +352,7 @@ _Noreturn static void died_early(struct init_context *ctx, pid_t pid)
         safe_append_number(report.detail, (uint64_t)WTERMSIG(status), sizeof(report.detail));
     }
     send_report(ctx, &report);
-    _exit(1);
+    _exit(INIT_EXIT_TOLD);
 }
 
 /* What `after` finds of its job's verdict. */
@@ -418,6 +418,16 @@ static uint64_t max_rss_of(int who)
     return getrusage(who, &u) == 0 && u.ru_maxrss > 0 ? (uint64_t)u.ru_maxrss << 10 : 0;
 }
 
+/* Reports that no command can be started, for errno. */
+_Noreturn static void fail_start(struct init_context *ctx, const char *what)
+{
+    struct init_report report = {.kind = SANDBOX_SETUP_FAILED, .step = SETUP_EXEC, .errnum = errno};
+
+    safe_copy(report.detail, what, sizeof(report.detail));
+    send_report(ctx, &report);
+    _exit(INIT_EXIT_TOLD);
+}
+
 /* Starts step `index`; returns its pid once execve has happened, or reports and exits; -1: it could
  * not be executed, and the job may go on. The command says when it is about to execute; then its
  * pipe closes on exec, or brings what went wrong. */
@@ -430,15 +440,10 @@ static pid_t start_step(struct init_context *ctx, unsigned index)
     pid_t pid;
 
     if (pipe2(ends, O_CLOEXEC) < 0)
-        _exit(1);
+        fail_start(ctx, "pipe");
     pid = fork_command(&arguments);
-    if (pid < 0) {
-        report =
-            (struct init_report){.kind = SANDBOX_SETUP_FAILED, .step = SETUP_EXEC, .errnum = errno};
-        safe_copy(report.detail, "fork", sizeof(report.detail));
-        send_report(ctx, &report);
-        _exit(1);
-    }
+    if (pid < 0)
+        fail_start(ctx, "fork");
     (void)close(ends[1]);
     if (!read_report(ends[0], &report))
         died_early(ctx, pid);
@@ -448,7 +453,7 @@ static pid_t start_step(struct init_context *ctx, unsigned index)
 
         send_report(ctx, why);
         if (why->kind != SANDBOX_NOT_EXECUTED || !ctx->given.job->goes_on)
-            _exit(1);
+            _exit(INIT_EXIT_TOLD);
         (void)close(ends[0]);
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
             ;
@@ -490,7 +495,7 @@ static int wait_for_signal(const struct init_context *ctx, int signals, siginfo_
         return 0;
     if (fds[1].revents != 0) {
         if (recv(ctx->given.control, &order, 1, 0) != 1 || order != INIT_ORDER_END)
-            _exit(1); /* the slot is gone */
+            _exit(INIT_EXIT_NO_ORDER);
         (void)kill(-1, SIGKILL);
     }
     if (fds[0].revents == 0 ||
@@ -511,7 +516,7 @@ static int open_signals(const struct init_context *ctx)
     make_waited(&set);
     fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0)
-        _exit(1);
+        _exit(INIT_EXIT_NO_SIGNALS);
     return fd;
 }
 
@@ -572,7 +577,7 @@ _Noreturn void init_session(struct init_context *ctx)
     report.status = wait_for_step(ctx, start_step(ctx, 0));
     report.at_ns = clock_monotonic_ns() - ctx->ahead_ns;
     send_report(ctx, &report);
-    _exit(0);
+    _exit(INIT_EXIT_DONE);
 }
 
 /* Returns the program of a step; with what it was given, as far as that came late. */
@@ -621,7 +626,7 @@ static unsigned wait_for_step_order(struct init_context *ctx, unsigned step)
     if (n == 1 && order.order == INIT_ORDER_GO)
         return step + 1;
     if (n != (ssize_t)sizeof(order) || order.order != INIT_ORDER_STEP)
-        _exit(1);
+        _exit(INIT_EXIT_NO_ORDER);
     order.verdict[sizeof(order.verdict) - 1] = '\0';
     if (order.step == ctx->given.job->n_steps)
         set_verdict(ctx, order.verdict);
@@ -668,5 +673,5 @@ _Noreturn void init_main(struct init_context *ctx)
     /* after the last one, to end: see attempt_take_down() */
     while (i < n && run_step(ctx, i, i + 1 == n))
         i = wait_for_step_order(ctx, i);
-    _exit(0); /* the kernel ends what is left of the job */
+    _exit(INIT_EXIT_DONE); /* the kernel ends what is left of the job */
 }

@@ -21,6 +21,14 @@ struct init_report {
     uint64_t max_rss;
     char detail[SANDBOX_DETAIL_SIZE];
 };
+/* With what PID 1 ends; what else it has to say it has sent before. */
+enum init_exit {
+    INIT_EXIT_DONE = 0,
+    INIT_EXIT_TOLD = 1,
+    INIT_EXIT_NO_ORDER = 2,   /* the slot is gone, or does not talk as we do */
+    INIT_EXIT_NO_SIGNALS = 3, /* signalfd(2) failed */
+    INIT_EXIT_UNHEARD = 100,  /* with the errno added: a report could not be sent */
+};
 #define INIT_ORDER_GO                                                                              \
     'g' /* id maps are written; the disk is trimmed; later: start the next step                    \
          */

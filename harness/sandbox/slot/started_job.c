@@ -86,7 +86,7 @@ void sandbox_reap(struct sandbox_job *job)
     if (job->pid <= 0)
         return;
     namespaces_release(job); /* or what is mounted there would outlive it */
-    while (waitpid(job->pid, NULL, 0) < 0 && errno == EINTR)
+    while (waitpid(job->pid, &job->ended, 0) < 0 && errno == EINTR)
         ;
     job->pid = -1;
     network_disconnect(job);

@@ -3,8 +3,11 @@
  * raises, and what else than the harness and the machine can make it fail. What the steps do stands
  * in the tables of start.c, init.c and command.c. */
 #include "harness/sandbox/slot/steps.h"
+#include "harness/sandbox/init/init_report.h"
 #include "harness/sandbox/init/setup_step.h"
 #include "harness/sandbox/sandbox.h"
+
+#include <string.h>
 
 /* What lies in the root or in an input, be it as an earlier job left it. */
 #define FILES (SANDBOX_BY_ROOT | SANDBOX_BY_JOBS)
@@ -123,6 +126,23 @@ const char *sandbox_setup_at(const struct sandbox_job *job)
         job->progress != NULL ? atomic_load_explicit(&job->progress->at, memory_order_relaxed) : 0;
 
     return at == PROGRESS_LEFTOVERS ? "leftovers" : sandbox_step_name(at);
+}
+
+const char *sandbox_init_end(int code)
+{
+    switch (code) {
+    case INIT_EXIT_DONE:
+        return "its work done";
+    case INIT_EXIT_TOLD:
+        return "which it has said why";
+    case INIT_EXIT_NO_ORDER:
+        return "without an order that it knows";
+    case INIT_EXIT_NO_SIGNALS:
+        return "without a descriptor for signals";
+    default:
+        return code > INIT_EXIT_UNHEARD ? strerror(code - INIT_EXIT_UNHEARD)
+                                        : "which is none of its own";
+    }
 }
 
 int steps_fault(void)
