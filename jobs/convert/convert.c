@@ -230,26 +230,60 @@ static const struct {
     {"rabbitmq", "5672"}, {"elasticsearch", "9200"}, {"nats", "4222"},
 };
 
-struct out *convert_service(struct converter *c, struct out *services, const char *name,
-                            const char *image)
+/* The port of a server that is known by its image, or NULL. */
+static const char *known_port(const char *image)
 {
-    const char *root = convert_root(c, image);
     const char *slash = strrchr(image, '/');
     const char *last = slash != NULL ? slash + 1 : image;
-    struct out *service;
 
-    if (root == NULL)
-        return NULL;
-    service = out_map(&c->out, services, name);
-    out_text(&c->out, service, "rootfs", root);
     for (size_t i = 0; i < ARRAY_SIZE(known_servers); i++) {
         size_t n = strlen(known_servers[i].image);
 
-        if (strncmp(last, known_servers[i].image, n) != 0 || strchr(":@-", last[n]) == NULL)
-            continue;
-        out_bare(&c->out, out_map(&c->out, service, "ready"), "tcp", known_servers[i].port);
-        break;
+        if (strncmp(last, known_servers[i].image, n) == 0 && strchr(":@-", last[n]) != NULL)
+            return known_servers[i].port;
     }
+    return NULL;
+}
+
+/* Says what keeps a job from having the service beside those that it has; NULL: nothing. */
+static const char *refuse_service(struct converter *c, const struct out *services, const char *name,
+                                  const char *port)
+{
+    char variable[JOBS_SERVICE_VARIABLE_SIZE], other[JOBS_SERVICE_VARIABLE_SIZE];
+
+    if (!host_name_is_valid(name) || str_eq(name, "localhost"))
+        return "its name is no host's";
+    jobs_service_variable(name, variable);
+    for (const struct out *o = services->first; o != NULL; o = o->next) {
+        const struct out *ready = o->kind == OUT_MAP ? out_find(o, "ready") : NULL;
+
+        if (o->kind != OUT_MAP)
+            continue;
+        jobs_service_variable(o->key, other);
+        if (!convert_charge(c, 1) || str_eq(variable, other))
+            return "another has its name";
+        if (port != NULL && ready != NULL && str_eq(out_find(ready, "tcp")->text, port))
+            return "another has its port, in the one network that all of a job are in";
+    }
+    return NULL;
+}
+
+struct out *convert_service(struct converter *c, struct out *services, const struct node *at,
+                            const char *name, const char *image)
+{
+    const char *port = known_port(image), *why = refuse_service(c, services, name, port);
+    const char *root = why == NULL ? convert_root(c, image) : NULL;
+    struct out *service;
+
+    if (root == NULL) {
+        convert_left(c, services, at, "the service '%s': %s", name,
+                     why != NULL ? why : "its image is none here");
+        return NULL;
+    }
+    service = out_map(&c->out, services, name);
+    out_text(&c->out, service, "rootfs", root);
+    if (port != NULL)
+        out_bare(&c->out, out_map(&c->out, service, "ready"), "tcp", port);
     return service;
 }
 

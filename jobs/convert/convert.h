@@ -42,9 +42,10 @@ bool convert_is_among(const char *word, const char *const *words, size_t n);
 const char *convert_root(struct converter *c, const char *image);
 /* Adds a root of that name for the image; false: another image has the name. */
 bool convert_root_named(struct converter *c, const char *name, const char *image);
-/* Adds the service of an image to the map `services`; NULL where its image is no image's name. */
-struct out *convert_service(struct converter *c, struct out *services, const char *name,
-                            const char *image);
+/* Adds the service of an image to the map `services`; NULL where none can be, which is noted as
+ * left out. */
+struct out *convert_service(struct converter *c, struct out *services, const struct node *at,
+                            const char *name, const char *image);
 /* The text with every "${{" as the job file has it that stands for itself. */
 const char *convert_literal(struct converter *c, const char *text);
 /* Adds a key of `limits`, a duration in seconds. */

@@ -144,14 +144,12 @@ static void write_service(struct github_scope *s, struct out *services, const st
     const char *text = convert_text(image) != NULL ? github_text(s, image->text) : NULL;
     struct out *service = NULL;
 
-    if (text != NULL && host_name_is_valid(of->key->text) &&
-        strcmp(of->key->text, "localhost") != 0)
-        service = convert_service(c, services, of->key->text, text);
-    if (service == NULL) {
-        convert_left(c, services, of, "the service '%s', whose image or name is none here",
-                     of->key->text);
+    if (text == NULL)
+        convert_left(c, services, of, "the service '%s': its image is none here", of->key->text);
+    else
+        service = convert_service(c, services, of, of->key->text, text);
+    if (service == NULL)
         return;
-    }
     if (out_find(service, "ready") == NULL)
         convert_note(c, service, of, "say under 'ready' how it is known to be ready");
     for (const struct node *v = of->first; v != NULL; v = v->next) {

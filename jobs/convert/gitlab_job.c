@@ -157,14 +157,9 @@ static void add_service(struct gitlab *g, struct gitlab_job *j, struct out *serv
     }
     if (alias != NULL && alias->kind == NODE_SCALAR && host_name_is_valid(alias->text))
         name = alias->text;
-    if (!host_name_is_valid(name) || out_find(services, name) != NULL ||
-        (service = convert_service(g->c, services, name, image)) == NULL) {
-        convert_left(g->c, services, item,
-                     "the service '%s' has no name that is a host's, or one "
-                     "that another has",
-                     image);
+    service = convert_service(g->c, services, item, name, image);
+    if (service == NULL)
         return;
-    }
     service_env(g, j, service, item->kind == NODE_MAP ? node_child(item, "variables") : NULL);
     if (out_find(service, "ready") == NULL)
         convert_note(g->c, service, item, "say under 'ready' how '%s' is known to be ready", name);
