@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Caches of jobs under kill -9, of the run and of its slots alone, while they are restored and saved: there is the old one or the
-# new one, whole.
+# new one, whole. And of those that wait for a cache (`sharing: locked`), and of those that they wait for.
 #
-#   tests/e2e/caches-kill.sh [--full]     100 kills instead of 10; CUPEL_KILL_SEED makes the same choices again
+#   tests/e2e/caches-kill.sh [--full]     100 kills instead of 10, and 40 instead of 4 of those that wait and make;
+#                                         CUPEL_KILL_SEED makes the same choices again
 # sanitizers: no
 # time-limit: 240
 # shellcheck source=tests/e2e/lib.sh
@@ -23,7 +24,7 @@ RANDOM=$seed
 store=$XDG_CACHE_HOME/cupel
 mkdir -p tree/bin
 cp "$busybox" tree/bin/busybox
-for applet in sh cat echo mkdir ls wc seq sort mv test true; do
+for applet in sh cat echo mkdir ls wc seq sort mv test true sleep; do
     ln -s busybox "tree/bin/$applet"
 done
 tar -C tree --owner=0 --group=0 -cf base.tar .
@@ -107,5 +108,81 @@ cupel_run kill.yaml --only look --set N=1
 expect_equal "$(log look | tr '\n' ' ')" 'whole whole '
 run_cupel cache list
 expect_equal "$(grep -c ' n-1 ' stdout)" 1
+
+cat >locked.yaml <<'YAML'
+cupel: 1
+rootfs: {base: {tar: base.tar}}
+jobs:
+  make:
+    rootfs: base
+    limits: {wall: 120s}
+    cache: {key: l, paths: [/c], sharing: locked}
+    inputs: [{from: gate, to: /gate, mode: ro}]
+    run: |
+      echo here
+      while test -z "$(ls /c)" && test -z "$(cat /gate)"; do sleep 0.05; done
+      test -n "$(ls /c)" || echo made >/c/made
+YAML
+# locked_start NAME: a run behind; its process is $started.
+locked_start() {
+    rm -rf "out-$1"
+    (grouped "$CUPEL" run --out "$T/out-$1" locked.yaml) >"$1.out" 2>&1 </dev/null &
+    started=$!
+}
+# slot_with_turn PID: which of its slots has a lock of the store open, and so has the cache, or waits for it.
+slot_with_turn() {
+    local slot
+    for slot in $(pgrep -P "$1"); do
+        [[ -z $(find "/proc/$slot/fd" -lname "$store/locks/*" 2>/dev/null) ]] || { echo "$slot" && return 0; }
+    done
+    return 1
+}
+has_turn() { slot_with_turn "$1" >/dev/null; }
+is_here() { grep -qs here "$T/out-$1/logs/make.stdout"; }
+became() { jq -c 'select(.id == "make") | [.verdict, .caches[0].hit, .caches[0].saved]' "$T/out-$1/results.jsonl"; }
+victims=(waiter waiter-slot maker maker-slot)
+[[ -z ${CUPEL_TEST_USER-} ]] || victims=(waiter maker-slot) # nothing else of an ordinary user's is different
+rounds=1
+[[ ${1-} != --full ]] || rounds=10
+
+it "killed while one waits for a cache that another makes, whoever is left goes on, and nothing else is"
+for ((round = 0; round < rounds; round++)); do
+    for victim in "${victims[@]}"; do
+        run_cupel cache remove l # the one of the round before
+        : >gate
+        locked_start first
+        first=$started
+        expect wait_until 30 is_here first
+        locked_start second
+        second=$started
+        expect wait_until 30 has_turn "$second"
+        expect_not is_here second
+        case $victim in
+        waiter) kill -KILL "$second" ;;
+        waiter-slot) kill -KILL "$(slot_with_turn "$second")" ;;
+        maker) kill -KILL "$first" ;;
+        maker-slot) kill -KILL "$(slot_with_turn "$first")" ;;
+        esac
+        left=first dead=second
+        if [[ $victim == maker* ]]; then left=second dead=first; fi
+        { wait "${!dead}"; code=$?; } 2>/dev/null
+        expect_equal "$victim $code" "$victim $([[ $victim == *-slot ]] && echo 3 || echo 137)"
+        expect wait_until 30 is_here "$left" # it has its turn
+        run_cupel cache list
+        expect_equal "$(grep -c ' l ' stdout)" 0
+        echo open >gate
+        wait "${!left}" && code=0 || code=$?
+        expect_equal "$victim $code $(became $left)" "$victim 0 [\"passed\",\"miss\",true]"
+        expect wait_until 20 no_processes
+        run_cupel rootfs verify
+        expect_exit 0
+        expect_equal "$(find "$store/tmp" -mindepth 1 | wc -l)" 0
+        : >gate
+        cupel_run locked.yaml # which would wait for the gate if it found nothing
+        expect_exit 0
+        expect_result make '.caches[0].hit == "exact"'
+    done
+done
+expect_clean
 
 all_done
