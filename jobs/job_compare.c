@@ -4,6 +4,8 @@
 #include "base/decimal.h"
 #include "jobs/load.h"
 
+#include <string.h>
+
 void key_set_compare(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct jobs_expect *e = object;
@@ -56,9 +58,56 @@ bool compare_drops(const struct node *compare, const char *key)
            !str_eq(compare->text, "numbers");
 }
 
+/* ---- files of the job's ---- */
+
+/* A path in the job, absolute or relative to its workdir; NULL after a problem. */
+static const char *left_path(struct loader *l, const struct node *at, const char *key)
+{
+    char *path = arena_strndup(l->plan->arena, at->text, at->n);
+
+    if (at->n > 0 && at->n < 4096 && strlen(path) == at->n && path_normalise(path) &&
+        !str_eq(path, "") && !str_eq(path, "/"))
+        return path;
+    problem_at(l, at, "'%s' must name a file in the job, without '..'", key);
+    return NULL;
+}
+
+void key_set_output(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    const char *path =
+        value_is_text(l, value, k->name, k->value) ? left_path(l, value, k->name) : NULL;
+
+    if (path != NULL)
+        ((struct draft *)object)->job.output = path;
+}
+
+void key_set_expected_files(struct loader *l, const struct key *k, const struct node *value,
+                            void *object)
+{
+    struct jobs_expect *e = object;
+    struct jobs_expected_file *files;
+    size_t n = 0;
+
+    if (value->n > JOBS_EXPECTED_FILES_MAX) {
+        problem_at(l, value, "'%s' has more than %d files", k->name, JOBS_EXPECTED_FILES_MAX);
+        return;
+    }
+    files = arena_alloc(l->plan->arena, (value->n + 1) * sizeof(*files));
+    for (const struct node *v = value->first; v != NULL; v = v->next) {
+        files[n].path = left_path(l, v->key, k->name);
+        if (files[n].path != NULL && value_named_path(l, v, k->name, &files[n].host) &&
+            value_host_path_exists(l, v, k->name, false, &files[n].host))
+            n++;
+    }
+    e->files = files;
+    e->n_files = n;
+}
+
 struct jobs_host_path *jobs_expect_path(struct jobs_expect *e, size_t i)
 {
     struct jobs_host_path *const paths[] = {&e->stdout_file, &e->stderr_file};
 
-    return i < ARRAY_SIZE(paths) ? paths[i] : NULL;
+    if (i >= ARRAY_SIZE(paths))
+        return i - ARRAY_SIZE(paths) < e->n_files ? &e->files[i - ARRAY_SIZE(paths)].host : NULL;
+    return paths[i];
 }

@@ -120,19 +120,30 @@ static bool lies_in_tmpfs(const struct jobs_job *job, const char *path, const ch
     return false;
 }
 
+/* Checks a path of a file that is to be there when the job has ended. */
+static void mounts_check_left(struct loader *l, const struct draft *d, const char *key,
+                              const char *left)
+{
+    cleanup_free char *path =
+        left[0] == '/' ? xstrdup(left) : xasprintf("%s/%s", d->job.workdir, left);
+    const char *to;
+
+    if (lies_in_tmpfs(&d->job, path, &to))
+        problem_at(l, d->mounts, "'%s' has %s, but the tmpfs at %s goes with the job", key, left,
+                   to);
+}
+
 void mounts_check(struct loader *l, const struct draft *d)
 {
     const char *const *pattern = (const char *const *)d->job.artifacts.paths.patterns;
     const char *to;
 
-    for (; pattern != NULL && *pattern != NULL; pattern++) {
-        cleanup_free char *path =
-            (*pattern)[0] == '/' ? xstrdup(*pattern) : xasprintf("%s/%s", d->job.workdir, *pattern);
-
-        if (lies_in_tmpfs(&d->job, path, &to))
-            problem_at(l, d->mounts, "'artifacts' has %s, but the tmpfs at %s goes with the job",
-                       *pattern, to);
-    }
+    for (; pattern != NULL && *pattern != NULL; pattern++)
+        mounts_check_left(l, d, "artifacts", *pattern);
+    for (size_t i = 0; i < d->expect.n_files; i++)
+        mounts_check_left(l, d, "files", d->expect.files[i].path);
+    if (d->job.output != NULL)
+        mounts_check_left(l, d, "output", d->job.output);
     for (size_t i = 0; i < d->job.n_inputs; i++)
         if (d->job.inputs[i].cache > 0 && lies_in_tmpfs(&d->job, d->job.inputs[i].to, &to) &&
             str_eq(d->job.inputs[i].to, to))

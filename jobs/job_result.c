@@ -59,7 +59,7 @@ static const char *why_wanted(const struct jobs_job *job)
 {
     if (job->artifacts.paths.patterns != NULL)
         return "its artifacts come from running it";
-    if (jobs_leaves_files(job))
+    if (jobs_leaves_tests(job))
         return "what its own tests say comes from running it";
     return NULL;
 }

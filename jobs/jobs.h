@@ -143,6 +143,13 @@ struct jobs_compare {
     double absolute, relative;
 };
 
+/* A file of the job's, and the host's that it is compared with. */
+#define JOBS_EXPECTED_FILES_MAX 256
+struct jobs_expected_file {
+    const char *path; /* absolute, or relative to workdir; without ".." */
+    struct jobs_host_path host;
+};
+
 /* What is expected of a step. */
 struct jobs_expect {
     int exit;                /* expected exit code; -1: any is fine (only with signal) */
@@ -153,6 +160,8 @@ struct jobs_expect {
     const char *stderr_text;
     size_t stderr_len;
     struct jobs_host_path stderr_file;
+    struct jobs_expected_file *files; /* what the job leaves, once it has ended */
+    size_t n_files;
     struct jobs_compare compare;
 };
 /* Returns the i-th file of the host that may be named, in a fixed order, its path NULL where it is
@@ -379,6 +388,9 @@ struct jobs_job {
     const char *stdin_text; /* NULL: none */
     size_t stdin_len;
     struct jobs_host_path stdin_file; /* path NULL: none */
+    /* a file of the job's that is judged in place of what its last step prints, as in
+     * jobs_expected_file; NULL: none */
+    const char *output;
     struct jobs_artifacts artifacts;
     struct jobs_tests tests[JOBS_TESTS_FORMAT_COUNT];
     struct jobs_coverage coverage;
@@ -417,14 +429,24 @@ static inline bool jobs_takes_files(const struct jobs_job *job)
     return false;
 }
 
-/* Whether something of what the job left is read once it has ended. */
-static inline bool jobs_leaves_files(const struct jobs_job *job)
+/* Whether the job's own tests leave files that are read. */
+static inline bool jobs_leaves_tests(const struct jobs_job *job)
 {
     bool tests = job->coverage.cobertura != NULL;
 
     for (size_t i = 0; i < JOBS_TESTS_FORMAT_COUNT; i++)
         tests |= job->tests[i].patterns != NULL;
-    return tests || job->artifacts.paths.patterns != NULL;
+    return tests;
+}
+
+/* Whether something of what the job left is read once it has ended. */
+static inline bool jobs_leaves_files(const struct jobs_job *job)
+{
+    bool expected = job->output != NULL;
+
+    for (size_t i = 0; i < job->n_steps; i++)
+        expected |= job->steps[i].expect.n_files > 0;
+    return expected || jobs_leaves_tests(job) || job->artifacts.paths.patterns != NULL;
 }
 
 /* Whether the network namespace is the sandbox's own: not the host's, nor that of a job beside. */

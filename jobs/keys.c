@@ -670,6 +670,14 @@ TABLE(
      .forms = FORM_ONE,
      .type = TYPE_BOOL,
      .set = key_set_cache_result},
+    {.name = "output",
+     .value = "a path in the job",
+     .fallback = "standard output itself",
+     .help = "a file, absolute or relative to `workdir`, that `expect` takes for the standard "
+             "output of the job (with steps, of the last one), when the job has ended",
+     .forms = FORM_ONE,
+     .type = TYPE_TEXT,
+     .set = key_set_output},
     {.name = "junit",
      .value = "paths or globs in the job, or a map",
      .help =

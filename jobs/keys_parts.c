@@ -248,6 +248,13 @@ TABLE(expect, "Keys of `expect`", "'expect'",
        .forms = FORM_OBJECT,
        .sub = &keys_tolerance,
        .set = key_set_tolerance},
+      {.name = "files",
+       .value = "a map of paths in the job to paths on the host",
+       .help = "files that the job leaves, absolute or relative to `workdir`, each compared with "
+               "one of the host, as `compare` says, when the job has ended",
+       .forms = FORM_MAP,
+       .type = TYPE_HOST_PATH,
+       .set = key_set_expected_files},
       LATER("regex", "a regular expression", "that standard output must match"),
       LATER("checker", "an argv list", "a program that judges the output, in its own sandbox"));
 

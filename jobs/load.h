@@ -358,7 +358,9 @@ key_set_fn key_set_expect, key_set_exit, key_set_signal, key_set_stdout, key_set
     /* of a step: step.c */
     key_set_step_when;
 /* of expect: job_compare.c */
-key_set_fn key_set_compare, key_set_tolerance, key_set_decimal;
+key_set_fn key_set_compare, key_set_tolerance, key_set_decimal, key_set_expected_files;
+/* of a job: job_compare.c */
+key_set_fn key_set_output;
 /* Checks what goes with `compare` only. job_compare.c */
 void compare_check(struct loader *l, const struct node *map, const struct jobs_expect *e);
 /* Whether a map's own `compare` (NULL: it has none) makes a key pointless that lies below the map.

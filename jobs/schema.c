@@ -206,7 +206,8 @@ static json_t *value_schema(const struct key *k)
     else if ((k->forms & FORM_LIST) != 0)
         (void)json_array_append_new(forms, list_of(scalar_schema(k)));
     if ((k->forms & FORM_MAP) != 0)
-        (void)json_array_append_new(forms, map_of(scalar_schema(k), ENV_NAME_PATTERN));
+        (void)json_array_append_new(
+            forms, map_of(scalar_schema(k), k->type == TYPE_HOST_PATH ? "^." : ENV_NAME_PATTERN));
     if ((k->forms & FORM_MAPS) != 0)
         (void)json_array_append_new(forms, list_of(map_of(scalar_schema(k), ENV_NAME_PATTERN)));
     if ((k->forms & FORM_OBJECT) != 0)

@@ -318,7 +318,7 @@ static void on_step_quiet(struct attempt *a, const struct sandbox_event *e)
     capture_mark(&a->capture);
     attempt_note_input(a, e->step);
     sandbox_input_again(&a->sandbox);
-    if (!last && expect_check(&a->job->steps[e->step], &a->capture, s, &err) < 0)
+    if (!last && expect_check(a->job, e->step, &a->capture, s, &err) < 0)
         attempt_fail(a, &err);
     go_on_after(a, e->step);
 }

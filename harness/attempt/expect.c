@@ -137,9 +137,9 @@ static int say_first_aid(struct strbuf *b, const struct compare_source *expected
 }
 
 /* "stdout differs at byte 5 (line 2, column 3): expected "4\n", got "5\n"; only ..." */
-static int expect_compare(const char *stream, const struct redact *redact,
-                          const struct jobs_expect *e, const struct compare_source *expected,
-                          const struct compare_source *got, struct step_facts *facts)
+int expect_compare(const char *what, const struct redact *redact, const struct jobs_expect *e,
+                   const struct compare_source *expected, const struct compare_source *got,
+                   struct step_facts *facts)
 {
     struct jobs_compare rules = e->compare;
     cleanup_strbuf struct strbuf b = {0};
@@ -154,7 +154,7 @@ static int expect_compare(const char *stream, const struct redact *redact,
     r = compare_locate(got, d.got_at, &where);
     if (r < 0)
         return r;
-    strbuf_addf(&b, "%s differs at byte %llu (line %llu, column %llu): expected ", stream,
+    strbuf_addf(&b, "%s differs at byte %llu (line %llu, column %llu): expected ", what,
                 (unsigned long long)d.got_at + 1, (unsigned long long)where.line,
                 (unsigned long long)where.column);
     r = quote_either(&b, redact, expected, d.expected_at, d.expected_len);
@@ -214,19 +214,13 @@ static int check_text(const struct capture *c, int which, const struct jobs_expe
     return text == NULL ? 0 : check_stream(c, which, e, &expected, facts, err);
 }
 
-static int check_file(const struct capture *c, int which, const struct jobs_expect *e,
-                      const struct jobs_host_path *path, struct step_facts *facts,
-                      struct cupel_error *err)
+int expect_open(const struct jobs_host_path *path, const char *key, struct compare_source *ret,
+                struct cupel_error *err)
 {
     cleanup_close int fd = -EBADF;
-    struct compare_source expected = {.fd = -EBADF};
     struct stat st;
-    int r;
+    int r = host_path_open(path, key, O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, err);
 
-    if (path->path == NULL)
-        return 0;
-    r = host_path_open(path, which == 0 ? "stdout-file" : "stderr-file",
-                       O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, err);
     if (r < 0)
         return r;
     if (fstat(fd, &st) < 0)
@@ -235,19 +229,38 @@ static int check_file(const struct capture *c, int which, const struct jobs_expe
     if (!S_ISREG(st.st_mode))
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
                                "the expected output %s is no regular file", path->path);
-    expected.fd = fd;
-    expected.len = (uint64_t)st.st_size;
-    return check_stream(c, which, e, &expected, facts, err);
+    *ret = (struct compare_source){.fd = steal_fd(&fd), .len = (uint64_t)st.st_size};
+    return 0;
 }
 
-int expect_check(const struct jobs_step *step, const struct capture *capture,
+static int check_file(const struct capture *c, int which, const struct jobs_expect *e,
+                      const struct jobs_host_path *path, struct step_facts *facts,
+                      struct cupel_error *err)
+{
+    struct compare_source expected;
+    int r;
+
+    if (path->path == NULL)
+        return 0;
+    r = expect_open(path, which == 0 ? "stdout-file" : "stderr-file", &expected, err);
+    if (r < 0)
+        return r;
+    r = check_stream(c, which, e, &expected, facts, err);
+    base_closep(&expected.fd);
+    return r;
+}
+
+int expect_check(const struct jobs_job *job, size_t step, const struct capture *capture,
                  struct step_facts *facts, struct cupel_error *err)
 {
-    const struct jobs_expect *e = &step->expect;
-    int r = check_text(capture, 0, e, e->stdout_text, e->stdout_len, facts, err);
+    const struct jobs_expect *e = &job->steps[step].expect;
+    int r = 0;
 
-    if (r == 0)
-        r = check_file(capture, 0, e, &e->stdout_file, facts, err);
+    if (job->output == NULL || step + 1 < job->n_steps) { /* else: expect_left.c */
+        r = check_text(capture, 0, e, e->stdout_text, e->stdout_len, facts, err);
+        if (r == 0)
+            r = check_file(capture, 0, e, &e->stdout_file, facts, err);
+    }
     if (r == 0)
         r = check_text(capture, 1, e, e->stderr_text, e->stderr_len, facts, err);
     if (r == 0)

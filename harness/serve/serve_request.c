@@ -72,6 +72,16 @@ static int check_paths(struct request *q, const char *name, const char *key, con
     return r;
 }
 
+static int check_files(struct request *q, const json_t *files)
+{
+    void *at = json_object_iter((json_t *)files);
+    int r = 0;
+
+    for (; r == 0 && at != NULL; at = json_object_iter_next((json_t *)files, at))
+        r = check_paths(q, "expect.files", "files", json_object_iter_value(at));
+    return r;
+}
+
 /* Looks at what is expected of a job or a step. */
 static int check_expect(struct request *q, const json_t *map)
 {
@@ -79,9 +89,10 @@ static int check_expect(struct request *q, const json_t *map)
     int r =
         check_paths(q, "expect.stdout-file", "stdout-file", json_object_get(expect, "stdout-file"));
 
-    return r < 0 ? r
-                 : check_paths(q, "expect.stderr-file", "stderr-file",
-                               json_object_get(expect, "stderr-file"));
+    if (r == 0)
+        r = check_paths(q, "expect.stderr-file", "stderr-file",
+                        json_object_get(expect, "stderr-file"));
+    return r < 0 ? r : check_files(q, json_object_get(expect, "files"));
 }
 
 static int check_steps(struct request *q, const json_t *job)

@@ -7,6 +7,7 @@
 printf '0.333333 2\n' >near.ans
 printf 'warning: b\n' >stderr.ans
 ln -s near.ans link.ans
+mkdir real && printf '3\n' >real/three.ans
 job_file compare.yaml <<'YAML'
 cupel: 1
 defaults: {limits: {wall: 60s}}
@@ -32,6 +33,19 @@ jobs:
   stderr-differs: {run: "echo warning: c >&2", expect: {stderr-file: stderr.ans}}
   hostile: {run: "printf '\\033[2J\\033]0;x\\007%0200000d\\n' 1", expect: {stdout: "x", compare: tokens}}
   link: {run: "true", expect: {stderr-file: link.ans}}
+  output-file: {run: "echo noise; mkdir sub; echo 3.0 >sub/out.txt", output: sub/out.txt, expect: {stdout-file: real/three.ans, compare: numbers, files: {/tmp/b: real/three.ans}}, before: "echo 3 >/tmp/b"}
+  output-of-last: {output: out.txt, run: [{run: [echo, a], expect: {stdout: "a\n"}}, {run: "echo b >out.txt; echo c", expect: {stdout: "b\n"}}]}
+  file-differs: {run: "echo 4 >x", expect: {files: {x: real/three.ans}}}
+  output-differs: {run: "printf '1\n2' >x; echo 3", output: x, expect: {stdout: "1\n3", compare: tokens}}
+  file-missing: {run: "true", expect: {files: {sub/x: real/three.ans}}}
+  file-is-link: {run: "echo 3 >y; ln -s y x", expect: {files: {x: real/three.ans}}}
+  file-behind-link: {run: "mkdir d; echo 3 >d/x; ln -s d sub", expect: {files: {sub/x: real/three.ans}}}
+  file-is-fifo: {run: "mkfifo x", expect: {files: {x: real/three.ans}}}
+  file-is-directory: {run: "mkdir x", output: x, expect: {stdout: "3\n"}}
+  file-is-endless: {run: "truncate -s 1T x || truncate -s 2G x", expect: {files: {x: real/three.ans}}}
+  file-of-proc: {run: "true", expect: {files: {/proc/self/status: real/three.ans}}}
+  step-left: {run: [{run: "echo 4 >x", expect: {files: {x: real/three.ans}}}, {run: "true"}]}
+  failed-before: {run: "exit 3", expect: {files: {x: real/three.ans}}}
 YAML
 cupel_run compare.yaml
 expect_exit 1
@@ -40,6 +54,30 @@ it "what is the same by the rule that is asked for passes"
 for job in exact trim tokens numbers case stderr-file steps; do
     expect_verdict "$job" passed
 done
+
+it "files that a job left are compared, and one of them in place of its output"
+for job in output-file output-of-last; do
+    expect_verdict "$job" passed
+done
+expect_verdict file-differs failed
+expect_evidence file-differs '^x differs at byte 1 \(line 1, column 1\): expected "3\\n", got "4\\n"$'
+expect_verdict output-differs failed
+expect_evidence output-differs '^x differs at byte 3 \(line 2, column 1\): expected "3", got "2"$'
+expect_verdict step-left failed
+expect_evidence step-left "^step 'step-1': x differs at byte 1 "
+expect_evidence failed-before '^exit code 3, expected 0$'
+
+it "one that is missing, a link, behind one or no regular file has failed, and nothing of it is read"
+for job in file-missing file-is-link file-behind-link file-is-fifo file-is-directory file-is-endless file-of-proc; do
+    expect_verdict "$job" failed
+done
+expect_evidence file-missing '^sub/x is missing$'
+expect_evidence file-is-link '^x is a symbolic link, or lies behind one$'
+expect_evidence file-behind-link '^sub/x is a symbolic link, or lies behind one$'
+expect_evidence file-is-fifo '^x is no regular file$'
+expect_evidence file-is-directory '^x is no regular file$'
+expect_evidence file-is-endless '^x is larger than 1 GiB$'
+expect_evidence file-of-proc '^/proc/self/status is '
 
 it "what differs is said: where, and both texts"
 expect_verdict token failed

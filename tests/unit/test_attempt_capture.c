@@ -235,6 +235,7 @@ static int check(struct room *room, const struct jobs_expect *expect, const char
                  const char *err, struct step_facts *facts)
 {
     struct jobs_step step = {.expect = *expect};
+    const struct jobs_job job = {.steps = &step, .n_steps = 1};
 
     begin(room, UINT64_MAX);
     say(room, 0, "earlier", 7);
@@ -248,7 +249,7 @@ static int check(struct room *room, const struct jobs_expect *expect, const char
     assert_int_equal(capture_drain(&room->c, &room->err), 0);
     facts->stdout_to = room->c.written[0];
     facts->stderr_to = room->c.written[1];
-    return expect_check(&step, &room->c, facts, &room->err);
+    return expect_check(&job, 0, &room->c, facts, &room->err);
 }
 
 static struct jobs_expect texts(const char *out, const char *err)

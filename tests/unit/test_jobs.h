@@ -104,6 +104,11 @@ static inline void same_step(const struct jobs_step *a, const struct jobs_step *
     same_text(a->expect.stdout_file.path, b->expect.stdout_file.path);
     same_text(a->expect.stderr_text, b->expect.stderr_text);
     same_text(a->expect.stderr_file.path, b->expect.stderr_file.path);
+    assert_int_equal(a->expect.n_files, b->expect.n_files);
+    for (size_t i = 0; i < a->expect.n_files; i++) {
+        same_text(a->expect.files[i].path, b->expect.files[i].path);
+        same_text(a->expect.files[i].host.path, b->expect.files[i].host.path);
+    }
     assert_int_equal(a->expect.compare.how, b->expect.compare.how);
     assert_int_equal(a->expect.compare.letter_case, b->expect.compare.letter_case);
     assert_true(a->expect.compare.absolute >= b->expect.compare.absolute &&
@@ -176,6 +181,7 @@ static inline void same_results(const struct jobs_job *x, const struct jobs_job 
         assert_int_equal(x->tests[i].optional, y->tests[i].optional);
         assert_int_equal(x->tests[i].failures, y->tests[i].failures);
     }
+    same_text(x->output, y->output);
     same_text(x->coverage.pattern, y->coverage.pattern);
     same_texts((const char *const *)x->coverage.cobertura,
                (const char *const *)y->coverage.cobertura);

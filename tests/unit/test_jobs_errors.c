@@ -184,6 +184,11 @@ static void test_unknown_and_unsupported_keys(void **state)
          "3:53: 'tolerance' must be a map such as {absolute: 1e-6, relative: 1e-6}, not '1e-6'\n"},
         {JOB("expect: {stderr: a, stderr-file: numbers.in}"),
          "3:35: 'stderr' and 'stderr-file' exclude each other\n"},
+        {JOB("expect: {files: {../a: numbers.in}}"),
+         "3:32: 'files' must name a file in the job, without '..'\n"},
+        {JOB("output: /"), "3:23: 'output' must name a file in the job, without '..'\n"},
+        {JOB("output: x, mounts: [{to: /work, tmpfs: 1M}]"),
+         "3:34: 'output' has x, but the tmpfs at /work goes with the job\n"},
         {JOB("network: hots"), "3:24: 'network' must be none, loopback, nat, host or {bridge: "
                                "NAME}, not 'hots', did you mean 'host'?\n"},
     };

@@ -79,6 +79,11 @@ static void test_one_of_two_ways(void **state)
         "wrong.expected}}\n"
         "  b: {run: x, from: a, stdin: text, expect: {exit: 3, stdout: y}}\n");
     same_plan("cupel: 1\n"
+              "templates: {t: {run: x, output: o, expect: {files: {a: numbers.in}}}}\n"
+              "jobs: {a: {extends: t, expect: {files: {b: numbers.in}}}}\n",
+              "cupel: 1\n"
+              "jobs: {a: {run: x, output: o, expect: {files: {a: numbers.in, b: numbers.in}}}}\n");
+    same_plan("cupel: 1\n"
               "templates: {t: {run: x, expect: {stderr: a, compare: numbers, tolerance: {absolute: "
               "1}}}}\n"
               "jobs:\n"

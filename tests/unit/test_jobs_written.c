@@ -113,6 +113,8 @@ static const char *const texts[] = {
     "always}], needs: [], workdir: /v}\n"
     "  c: {run: x, expect: {stdout-file: wrong.yaml}, inputs: [{from: ., to: /a, mode: ro, owner: "
     "host}], limits: {wall: 1m}, secrets: [S, {name: T, as: file, command: [a, 'b c']}]}\n",
+    "defaults: {run: x, output: o, expect: {files: {a: wrong.yaml, b: wrong.yaml}}}\n"
+    "jobs: {a: {}, b: {output: ./p//q, expect: {files: {/c/./d: wrong.yaml}}}}\n",
     "defaults: {run: x, expect: {stderr: a, case: ignore, compare: numbers, tolerance: {absolute: "
     "0.5}}}\n"
     "jobs: {a: {}, b: {expect: {compare: tokens, stderr-file: wrong.yaml}}, c: {expect: "
