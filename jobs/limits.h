@@ -30,7 +30,8 @@
 /* What fs.nr_open is unless it was changed (fs/file.c): RLIMIT_NOFILE refuses more. */
 #define LIMIT_FILES_MAX UINT64_C(1048576)
 /* What a process has of addresses (TASK_SIZE_MAX of x86-64 with four levels). */
-#define LIMIT_STACK_MAX (UINT64_C(1) << 47)
+#define LIMIT_ADDRESSES_MAX (UINT64_C(1) << 47)
+#define LIMIT_STACK_MAX LIMIT_ADDRESSES_MAX
 /* The job's disk is ext4 with block numbers of 32 bits, of 4 KiB each, a part of which it needs for
  * itself. */
 #define LIMIT_DISK_MAX (UINT64_C(15) << 40)
@@ -74,6 +75,8 @@
       "RLIMIT_NOFILE, of each process")                                                            \
     X(STACK, "stack", "stack_bytes", SIZE, LIMIT_KIB * 64, LIMIT_STACK_MAX, true,                  \
       "RLIMIT_STACK, of each process")                                                             \
+    X(ADDRESS_SPACE, "address-space", "address_space_bytes", SIZE, LIMIT_MIB, LIMIT_ADDRESSES_MAX, \
+      true, "RLIMIT_AS, of each process: what it has mapped, used or not; ENOMEM above it")        \
     X(CORE, "core", "core_bytes", SIZE, 0, LIMIT_SIZE_MAX, true, "RLIMIT_CORE, of each process")   \
     X(PROCESSES, "processes", "processes", COUNT, 1, LIMIT_PIDS_MAX, true,                         \
       "RLIMIT_NPROC, of the job's user")

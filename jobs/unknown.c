@@ -115,6 +115,8 @@ static const struct foreign_word {
     {"limits", "threads", NULL, "write 'pids', which counts threads too"},
     {"limits", "nofile", NULL, "write 'open-files'"},
     {"limits", "storage", NULL, "write 'disk'"},
+    {"limits", "as", NULL, "write 'address-space'"},
+    {"limits", "vmem", NULL, "write 'address-space', or 'memory' for what is used"},
     {"limits", "fsize", NULL, "write 'file-size'"},
     {"expect", "exit-code", NULL, "write 'exit'"},
     {"expect", "exit_code", NULL, "write 'exit'"},

@@ -297,9 +297,12 @@ static void say_process_limit(const struct jobs_job *job, int status, struct str
     static const struct {
         int signal;
         enum jobs_limit limit;
-    } table[] = {{SIGXFSZ, JOBS_LIMIT_FILE_SIZE},
-                 {SIGSEGV, JOBS_LIMIT_STACK},
-                 {SIGBUS, JOBS_LIMIT_DISK}}; /* a page of a mapped file that found no room */
+    } table[] = {
+        {SIGXFSZ, JOBS_LIMIT_FILE_SIZE},
+        {SIGSEGV, JOBS_LIMIT_STACK},
+        {SIGSEGV, JOBS_LIMIT_ADDRESS_SPACE}, /* a stack, or a program, that found no room */
+        {SIGABRT, JOBS_LIMIT_ADDRESS_SPACE}, /* new, which nobody caught */
+        {SIGBUS, JOBS_LIMIT_DISK}};          /* a page of a mapped file that found no room */
     char text[UNIT_TEXT_SIZE];
 
     for (size_t i = 0; i < ARRAY_SIZE(table); i++)

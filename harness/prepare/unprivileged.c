@@ -34,7 +34,7 @@ static const struct {
 } rlimits[] = {
     {JOBS_LIMIT_CORE, RLIMIT_CORE, "-c"},       {JOBS_LIMIT_OPEN_FILES, RLIMIT_NOFILE, "-n"},
     {JOBS_LIMIT_STACK, RLIMIT_STACK, "-s"},     {JOBS_LIMIT_FILE_SIZE, RLIMIT_FSIZE, "-f"},
-    {JOBS_LIMIT_PROCESSES, RLIMIT_NPROC, "-u"},
+    {JOBS_LIMIT_PROCESSES, RLIMIT_NPROC, "-u"}, {JOBS_LIMIT_ADDRESS_SPACE, RLIMIT_AS, "-v"},
 };
 
 static uint64_t largest_asked(const struct jobs_job *job, enum jobs_limit limit)

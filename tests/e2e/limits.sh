@@ -38,6 +38,21 @@ jobs:
       echo "limits $(ulimit -s) $(ulimit -Hs)"
       deeper() { deeper; }
       deeper
+  address-space:
+    limits: {address-space: 300M}
+    run: |
+      echo "limits $(ulimit -v) $(ulimit -Hv)"
+      room() { dd if=/dev/null of=/dev/null bs="$1" count=1 2>&1; }
+      room 200M >/dev/null & room 200M >/dev/null && wait $! && echo "each 200M"
+      room 400M
+  address-space-step:
+    limits: {address-space: 300M}
+    run:
+      - {run: ulimit -v, limits: {address-space: 200M}}
+      - {run: ulimit -v}
+  address-space-none:
+    limits: {address-space: 1M}
+    run: [/bin/bash, -c, echo began]
   core:
     limits: {core: 4K}
     run: |
@@ -86,6 +101,16 @@ it "stack: a recursion without end is ended at the limit"
 expect_verdict stack signaled
 expect_evidence stack 'SIGSEGV.*with the limit stack 256 KiB'
 expect_log stack '^limits 256 256$'
+
+it "address-space: what maps more than that is refused it, in each process"
+expect_result address-space '.exit == 1'
+expect_log address-space '^limits 307200 307200$'
+expect_log address-space '^each 200M$'
+expect_log address-space 'memory exhausted'
+expect_equal "$(log address-space-step | tr '\n' ' ')" '204800 307200 '
+expect_result address-space '.limits.address_space_bytes == 314572800'
+expect_result address-space-none '.verdict == "signaled" or .verdict == "failed"'
+expect_no_log address-space-none began
 
 it "core: no dump larger than the limit, by default none"
 expect_verdict core passed
