@@ -18,6 +18,8 @@ enum jobs_limit {
     JOBS_LIMIT_DISK,   /* bytes */
     JOBS_LIMIT_INODES, /* count */
     JOBS_LIMIT_OUTPUT, /* bytes, stdout and stderr together */
+    JOBS_LIMIT_STDOUT, /* bytes, of each alone */
+    JOBS_LIMIT_STDERR,
     JOBS_LIMIT_FILE_SIZE,
     JOBS_LIMIT_OPEN_FILES,
     JOBS_LIMIT_STACK,
@@ -47,8 +49,8 @@ struct jobs_limit_info {
     enum jobs_unit unit;
     uint64_t min;  /* smallest value that makes sense, in the model's unit */
     uint64_t max;  /* largest that any host may be able to hold */
-    bool per_step; /* may stand in a step's own limits: wall, idle, cpu-time, output and the rlimits
-                    */
+    bool per_step; /* may stand in a step's own limits: wall, idle, cpu-time, output, stdout, stderr
+                    * and the rlimits */
 };
 extern const struct jobs_limit_info jobs_limit_table[JOBS_LIMIT_COUNT];
 

@@ -12,10 +12,25 @@ void key_set_tty(struct loader *l, const struct key *k, const struct node *value
         (void)value_bool(l, value, k->name, &d->job.tty);
 }
 
+/* Refuses a limit of what never comes. */
+static void check_limits(struct loader *l, const struct draft *d)
+{
+    bool is_set = jobs_limit_is_set(&d->job.limits, JOBS_LIMIT_STDERR);
+
+    for (size_t i = 0; i < d->job.n_steps; i++)
+        is_set |= jobs_limit_is_set(&d->job.steps[i].limits, JOBS_LIMIT_STDERR);
+    if (is_set)
+        problem_at(l, d->name,
+                   "job '%s' has 'tty', where standard error is what standard output is: limit all "
+                   "of it with 'output'",
+                   d->name->text);
+}
+
 void tty_check(struct loader *l, const struct draft *d)
 {
     if (!d->job.tty)
         return;
+    check_limits(l, d);
     if (((d->job.devices >> JOBS_DEVICE_PTS) & 1u) == 0)
         problem_at(l, d->name, "job '%s' has 'tty', and 'devices' without 'pts', where it would be",
                    d->name->text);

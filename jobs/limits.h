@@ -69,6 +69,10 @@
     X(OUTPUT, "output", "output_bytes", SIZE, 0, LIMIT_SIZE_MAX, true,                             \
       "standard output and error together; exceeding it gives `output-limit`, what came before "   \
       "is kept")                                                                                   \
+    X(STDOUT, "stdout", "stdout_bytes", SIZE, 0, LIMIT_SIZE_MAX, true,                             \
+      "standard output alone, besides `output`; exceeding it gives `output-limit`")                \
+    X(STDERR, "stderr", "stderr_bytes", SIZE, 0, LIMIT_SIZE_MAX, true,                             \
+      "standard error alone, as `stdout`")                                                         \
     X(FILE_SIZE, "file-size", "file_size_bytes", SIZE, 0, LIMIT_SIZE_MAX, true,                    \
       "RLIMIT_FSIZE, of each process")                                                             \
     X(OPEN_FILES, "open-files", "open_files", COUNT, 4, LIMIT_FILES_MAX, true,                     \

@@ -145,7 +145,7 @@ void after_run(struct attempt *a, struct attempt_result *ret)
 {
     struct after_end end = {.deadline = clock_monotonic_ns() + a->job->after_wall};
     struct limits_view v = attempt_limits(a);
-    uint64_t written = a->capture.written[0] + a->capture.written[1];
+    struct capture *c = &a->capture;
     struct cupel_error err;
 
     if (a->job->after == NULL || !a->has_sandbox || (a->facts->started_ns == 0 && !a->quiet))
@@ -155,11 +155,17 @@ void after_run(struct attempt *a, struct attempt_result *ret)
         return;
     }
     /* what the job wrote beyond its limit is nobody's; then as much again as it may write */
-    capture_discard(&a->capture);
-    a->capture.limit = limits_enforced(&v, v.job, JOBS_LIMIT_OUTPUT)
-                           ? written + v.job->value[JOBS_LIMIT_OUTPUT]
-                           : written + LIMITS_OUTPUT_DEFAULT;
-    a->capture.over = false;
+    capture_discard(c);
+    c->limit = c->written[0] + c->written[1] +
+               (limits_enforced(&v, v.job, JOBS_LIMIT_OUTPUT) ? v.job->value[JOBS_LIMIT_OUTPUT]
+                                                              : LIMITS_OUTPUT_DEFAULT);
+    for (int which = 0; which < 2; which++) {
+        enum jobs_limit one = which == 0 ? JOBS_LIMIT_STDOUT : JOBS_LIMIT_STDERR;
+
+        c->each[which] =
+            limits_enforced(&v, v.job, one) ? c->written[which] + v.job->value[one] : UINT64_MAX;
+    }
+    c->over = false;
     uncounted_begin(&a->uncounted, a->job, limits_enforced(&v, v.job, JOBS_LIMIT_MEMORY),
                     &a->sandbox);
     sandbox_continue_at(&a->sandbox, (unsigned)a->facts->n_steps,

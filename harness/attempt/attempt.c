@@ -233,7 +233,6 @@ static void start_and_watch(struct attempt *a, struct attempt_ahead *ahead)
 {
     struct limits_view v = attempt_limits(a);
     struct cupel_error err;
-    bool of_step;
     int r = attempt_start(a, ahead, &err);
 
     if (r == -ECANCELED)
@@ -247,7 +246,8 @@ static void start_and_watch(struct attempt *a, struct attempt_ahead *ahead)
     a->ordered_ns = clock_monotonic_ns();
     a->pipe_open[0] = a->pipe_open[1] = a->control_open = true;
     capture_init(&a->capture, a->ctx->run->out, a->instance->log_name, a->sandbox.out,
-                 a->sandbox.err, limits_output(&v, &of_step));
+                 a->sandbox.err);
+    attempt_bound_output(a);
     if (a->ctx->run->redact != NULL &&
         capture_redact(&a->capture, a->ctx->run->redact, a->job, &err) < 0)
         attempt_fail(a, &err);

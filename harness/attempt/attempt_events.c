@@ -23,6 +23,16 @@
 
 /* ---- output ---- */
 
+void attempt_bound_output(struct attempt *a)
+{
+    struct limits_view v = attempt_limits(a);
+    bool of_step;
+
+    a->capture.limit = limits_output(&v, JOBS_LIMIT_OUTPUT, &of_step);
+    a->capture.each[0] = limits_output(&v, JOBS_LIMIT_STDOUT, &of_step);
+    a->capture.each[1] = limits_output(&v, JOBS_LIMIT_STDERR, &of_step);
+}
+
 static void after_output(struct attempt *a)
 {
     struct limits_view v = attempt_limits(a);
@@ -32,7 +42,9 @@ static void after_output(struct attempt *a)
      * pipe can wait. */
     if (!a->capture.over || a->facts->started_ns == 0)
         return;
-    (void)limits_output(&v, &of_step);
+    (void)limits_output(&v, a->capture.over_limit, &of_step);
+    if (a->facts->cause == CAUSE_NONE)
+        a->facts->output_limit = a->capture.over_limit;
     attempt_note_cause(a, CAUSE_OUTPUT, of_step);
     attempt_kill(a);
 }
@@ -168,8 +180,6 @@ static void note_started(struct attempt_facts *f, uint64_t at_ns)
 static void on_step_started(struct attempt *a, const struct sandbox_event *e)
 {
     struct step_facts *s = &a->facts->steps[e->step], *before = &a->facts->steps[a->step];
-    struct limits_view v;
-    bool of_step;
 
     a->step = e->step;
     s->started = true;
@@ -184,8 +194,7 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
     if (e->step > 0 && a->cgroup != NULL &&
         billing_cpu_ns(a->cgroup, &a->sandbox, a->facts, &a->step_cpu_ns) < 0)
         a->step_cpu_ns = 0;
-    v = attempt_limits(a);
-    a->capture.limit = limits_output(&v, &of_step);
+    attempt_bound_output(a);
     if (a->facts->started_ns == 0) {
         note_started(a->facts, e->at_ns);
         if (a->ctx->ready != NULL)

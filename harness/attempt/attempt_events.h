@@ -6,6 +6,8 @@
 #include "harness/attempt/attempt_state.h"
 
 /* Takes what stands in a pipe: 0, the standard output; 1, standard error. */
+/* Bounds the output by what the limits leave in the step that is under way. */
+void attempt_bound_output(struct attempt *a);
 void attempt_take_output(struct attempt *a, int which);
 /* Acts on what pair_poll has waited for. */
 void attempt_serve_pair(struct attempt *a, const struct pollfd fds[static PAIR_POLLS]);

@@ -26,7 +26,7 @@ struct limits_view attempt_limits(const struct attempt *a)
         .job_started_ns = a->facts->started_ns,
         .step_started_ns = s->started ? s->started_ns : 0,
         .step_cpu_ns = a->step_cpu_ns,
-        .step_output = s->stdout_from + s->stderr_from,
+        .step_output = {s->stdout_from, s->stderr_from},
     };
 }
 

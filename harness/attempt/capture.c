@@ -11,14 +11,15 @@
 #define CHUNKS_A_TURN 8 /* then deadlines and orders have their turn, however fast a job writes */
 
 void capture_init(struct capture *c, struct reports_out *out, const char *name, int out_pipe,
-                  int err_pipe, uint64_t limit)
+                  int err_pipe)
 {
     *c = (struct capture){.out = out,
                           .name = name,
                           .pipe = {out_pipe, err_pipe},
                           .log = {-EBADF, -EBADF, -EBADF},
                           .raw = {-EBADF, -EBADF},
-                          .limit = limit};
+                          .limit = UINT64_MAX,
+                          .each = {UINT64_MAX, UINT64_MAX}};
 }
 
 int capture_redact(struct capture *c, const struct redact *redact, const struct jobs_job *job,
@@ -168,10 +169,25 @@ static size_t without_returns(struct capture *c, char *data, size_t n)
     return to;
 }
 
-/* Takes what was read, as far as the limit allows. */
+static uint64_t less(uint64_t limit, uint64_t written)
+{
+    return limit > written ? limit - written : 0;
+}
+
+/* Tells how much more of a stream may come, and which limit says so. */
+static uint64_t left_of(const struct capture *c, int which, enum jobs_limit *ret)
+{
+    uint64_t both = less(c->limit, c->written[0] + c->written[1]),
+             alone = less(c->each[which], c->written[which]);
+
+    *ret = alone >= both ? JOBS_LIMIT_OUTPUT : which == 0 ? JOBS_LIMIT_STDOUT : JOBS_LIMIT_STDERR;
+    return alone < both ? alone : both;
+}
+
+/* Takes what was read, as far as the limits allow. */
 static int take_chunk(struct capture *c, int which, char *chunk, size_t n, struct cupel_error *err)
 {
-    uint64_t left = c->limit - c->written[0] - c->written[1];
+    uint64_t left = left_of(c, which, &c->over_limit);
     char *data = chunk + 1;
 
     c->taken += n;
@@ -215,7 +231,7 @@ int capture_take(struct capture *c, int which, struct cupel_error *err)
 static int keep_return(struct capture *c, struct cupel_error *err)
 {
     c->has_return = false;
-    c->over = c->written[0] + c->written[1] >= c->limit;
+    c->over = left_of(c, 0, &c->over_limit) == 0;
     return c->over ? 0 : keep(c, 0, "\r", 1, err);
 }
 

@@ -21,13 +21,15 @@ struct capture {
     int log[REPORTS_LOG_COUNT]; /* opened at the first byte */
     struct merged_log merged;   /* what the last of them gets */
     uint64_t written[2];
-    uint64_t limit; /* both together */
+    uint64_t limit;   /* both together */
+    uint64_t each[2]; /* of each alone, or UINT64_MAX */
     /* standard output is a terminal's: the carriage returns that it puts before the ends of lines
      * are taken away again, so that what is in the logs is what the job wrote */
     bool terminal;
-    bool has_return; /* one came last, and what follows it is not known yet */
-    uint64_t taken;  /* bytes read */
-    bool over;       /* more came than the limit allows; what is in the logs is kept */
+    bool has_return;            /* one came last, and what follows it is not known yet */
+    uint64_t taken;             /* bytes read */
+    bool over;                  /* more came than a limit allows; what is in the logs is kept */
+    enum jobs_limit over_limit; /* which: JOBS_LIMIT_OUTPUT, _STDOUT or _STDERR */
     /* what must not be seen, or NULL; `written` counts what the job wrote, not what is shown */
     const struct redact *redact;
     struct redact_stream stream[2];
@@ -35,8 +37,9 @@ struct capture {
      * -EBADF */
     int raw[2];
 };
+/* Without any limit, which the caller sets. */
 void capture_init(struct capture *c, struct reports_out *out, const char *name, int out_pipe,
-                  int err_pipe, uint64_t limit);
+                  int err_pipe);
 /* Takes secrets out of what comes; `job` says what of it is compared. Before the first byte. */
 int capture_redact(struct capture *c, const struct redact *redact, const struct jobs_job *job,
                    struct cupel_error *err);

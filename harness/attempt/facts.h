@@ -71,6 +71,8 @@ struct attempt_facts {
     /* why, of the step that is not; or why it was not executed, or did not begin */
     char not_set_up[REPORTS_EVIDENCE_SIZE / 2];
     uint64_t cause_ns; /* when */
+    /* of CAUSE_OUTPUT, which: JOBS_LIMIT_STDOUT or _STDERR, else that of both together */
+    enum jobs_limit output_limit;
     /* of CAUSE_WALL and CAUSE_STOOD_STILL, the limit that passed was one of silence, since then; or
      * 0 */
     uint64_t silent_from_ns;

@@ -73,11 +73,14 @@ uint64_t limits_cpu_left(const struct limits_view *v, uint64_t used_ns, bool *re
     return used_ns < allowed ? allowed - used_ns : 0;
 }
 
-uint64_t limits_output(const struct limits_view *v, bool *ret_of_step)
+uint64_t limits_output(const struct limits_view *v, enum jobs_limit which, bool *ret_of_step)
 {
-    uint64_t limit = tighter(v, JOBS_LIMIT_OUTPUT, 0, v->step_output, ret_of_step);
+    uint64_t before = which == JOBS_LIMIT_STDOUT   ? v->step_output[0]
+                      : which == JOBS_LIMIT_STDERR ? v->step_output[1]
+                                                   : v->step_output[0] + v->step_output[1];
+    uint64_t limit = tighter(v, which, 0, before, ret_of_step);
 
-    return limit != LIMITS_NEVER ? limit : LIMITS_OUTPUT_DEFAULT;
+    return limit == LIMITS_NEVER && which == JOBS_LIMIT_OUTPUT ? LIMITS_OUTPUT_DEFAULT : limit;
 }
 
 uint64_t limits_cpu_lasts(const struct limits_view *v, uint64_t left_ns, unsigned cpus)

@@ -17,7 +17,7 @@ struct limits_view {
     uint64_t step_started_ns; /* 0: not yet */
     uint64_t heard_ns;        /* when something was read of its output last; 0: not yet */
     uint64_t step_cpu_ns;     /* CPU time used before the step */
-    uint64_t step_output;     /* output before the step */
+    uint64_t step_output[2];  /* standard output and error before the step */
 };
 
 /* The limit as a job asks for it, be it only in a step. */
@@ -26,12 +26,14 @@ bool limits_asked(const struct jobs_job *job, enum jobs_limit which);
 bool limits_enforced(const struct limits_view *v, const struct jobs_limits *l,
                      enum jobs_limit which);
 /* Tell what job and step leave, whichever is tighter: when wall time is over (CLOCK_MONOTONIC, ns),
- * how much CPU time is left of `used_ns`, how much output there may be in all. LIMITS_NEVER without
- * a limit. *ret_of_step tells whose it is. */
+ * how much CPU time is left of `used_ns`. LIMITS_NEVER without a limit.
+ * *ret_of_step tells whose it is. */
 uint64_t limits_wall_deadline(const struct limits_view *v, bool *ret_of_step);
 /* The same for silence: from the last output, or the step's start where that came later. */
 uint64_t limits_idle_deadline(const struct limits_view *v, bool *ret_of_step);
 uint64_t limits_cpu_left(const struct limits_view *v, uint64_t used_ns, bool *ret_of_step);
-uint64_t limits_output(const struct limits_view *v, bool *ret_of_step);
+/* How much output there may be from the job's start, by JOBS_LIMIT_OUTPUT (both streams, never
+ * without a limit), _STDOUT or _STDERR. */
+uint64_t limits_output(const struct limits_view *v, enum jobs_limit which, bool *ret_of_step);
 /* How long `left_ns` of CPU time lasts at least: spread over all the cores that the job may use. */
 uint64_t limits_cpu_lasts(const struct limits_view *v, uint64_t left_ns, unsigned cpus);

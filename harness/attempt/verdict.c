@@ -135,18 +135,24 @@ static void say_cpu(const struct jobs_job *job, const struct attempt_facts *f, s
 
 static void say_output(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
 {
+    bool of_one = f->output_limit == JOBS_LIMIT_STDOUT || f->output_limit == JOBS_LIMIT_STDERR;
+    enum jobs_limit which = of_one ? f->output_limit : JOBS_LIMIT_OUTPUT;
+    const struct step_facts *s = &f->steps[f->cause_step];
+    uint64_t kept = which == JOBS_LIMIT_STDOUT   ? s->stdout_to
+                    : which == JOBS_LIMIT_STDERR ? s->stderr_to
+                                                 : f->output_bytes;
     char text[UNIT_TEXT_SIZE];
 
     if (jobs_limit_is_set(f->cause_is_step_limit ? &job->steps[f->cause_step].limits : &job->limits,
-                          JOBS_LIMIT_OUTPUT))
-        strbuf_addf(b, "output limit %s reached",
-                    unit_format_size(limit_of(job, f, JOBS_LIMIT_OUTPUT), text));
+                          which))
+        strbuf_addf(b, "%s limit %s reached", jobs_limit_table[which].key,
+                    unit_format_size(limit_of(job, f, which), text));
     else
         strbuf_addf(b, "%s of output, where no limit is given, reached",
                     unit_format_size(LIMITS_OUTPUT_DEFAULT, text));
     add_wall(b, " after ", f->started_ns, f->cause_ns);
-    strbuf_addf(b, ": the first %llu byte%s %s kept", (unsigned long long)f->output_bytes,
-                plural(f->output_bytes), f->output_bytes == 1 ? "is" : "are");
+    strbuf_addf(b, ": the first %llu byte%s%s %s kept", (unsigned long long)kept, plural(kept),
+                of_one ? " of it" : "", kept == 1 ? "is" : "are");
 }
 
 static void say_cancelled(const struct jobs_job *job, const struct attempt_facts *f,

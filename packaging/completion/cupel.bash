@@ -31,7 +31,7 @@ _cupel() {
         ;;
     --limit)
         compopt -o nospace 2>/dev/null
-        mapfile -t COMPREPLY < <(compgen -S = -W 'cpu cpuset cpu-time wall idle memory swap pids disk inodes output file-size open-files stack address-space core processes' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -S = -W 'cpu cpuset cpu-time wall idle memory swap pids disk inodes output stdout stderr file-size open-files stack address-space core processes' -- "$cur")
         return
         ;;
     --network)

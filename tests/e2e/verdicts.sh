@@ -82,6 +82,20 @@ jobs:
   prints:
     run: yes 0123456789
     limits: {output: 64K}
+  prints-out:
+    run: echo to error >&2; yes 0123456789
+    limits: {output: 64K, stdout: 1000}
+  prints-err:
+    run: yes 0123456789 | head -c 2000; yes 0123456789 >&2
+    limits: {stderr: 16}
+    after: "yes 0123456789 >&2"
+  prints-step:
+    steps:
+      - {run: yes 0123456789 | head -c 2000; echo error >&2}
+      - {run: yes 0123456789, limits: {stdout: 100, stderr: 1}}
+  prints-all:
+    run: yes 0123456789 | head -c 1000; yes 0123456789 | head -c 16 >&2
+    limits: {stdout: 1000, stderr: 16, output: 1016}
   cannot-start:
     run: echo never
     workdir: /etc/passwd # a file
@@ -193,6 +207,20 @@ expect_verdict prints output-limit
 expect_evidence prints '64 KiB'
 expect_equal "$(head -n 1 "$T/out/logs/prints.stdout")" 0123456789
 expect [ "$(stat -c %s "$T/out/logs/prints.stdout")" -le 65536 ]
+
+it "each stream has a limit of its own, which is named"
+expect_verdict prints-out output-limit
+expect_evidence prints-out '^stdout limit 1000 B reached .*: the first 1000 bytes of it are kept$'
+expect_equal "$(stat -c %s "$T/out/logs/prints-out.stdout") $(log prints-out stderr)" "1000 to error"
+expect_verdict prints-err output-limit
+expect_evidence prints-err '^stderr limit 16 B reached .*: the first 16 bytes of it are kept$'
+expect_equal "$(stat -c %s "$T/out/logs/prints-err.stdout") $(stat -c %s "$T/out/logs/prints-err.stderr")" "2000 32"
+expect_result prints-err '.notes | any(test("`after`.*more than the job.s limit of output"))'
+expect_verdict prints-step output-limit
+expect_evidence prints-step 'stdout limit 100 B reached .*: the first 2100 bytes of it are kept$'
+expect_equal "$(stat -c %s "$T/out/logs/prints-step.stdout")" 2100
+expect_verdict prints-all passed
+expect_result prints-all '.limits.stdout_bytes == 1000 and .limits.stderr_bytes == 16'
 
 it "a job that could not be set up is an error, with the reason"
 expect_verdict cannot-start error

@@ -64,7 +64,8 @@ static int teardown(void **state)
 
 static void begin(struct room *room, uint64_t limit)
 {
-    capture_init(&room->c, room->out, "job", room->read_end[0], room->read_end[1], limit);
+    capture_init(&room->c, room->out, "job", room->read_end[0], room->read_end[1]);
+    room->c.limit = limit;
 }
 
 static void say(struct room *room, int which, const char *data, size_t n)
@@ -178,6 +179,36 @@ static void test_limit_is_exact(void **state)
             while (read(room->read_end[0], rest, sizeof(rest)) > 0)
                 ;
         }
+}
+
+static void test_limit_of_each(void **state)
+{
+    struct room *room = *state;
+
+    begin(room, 10);
+    room->c.each[0] = 3;
+    room->c.each[1] = 7;
+    say(room, 0, "123", 3);
+    say(room, 1, "abcdefg", 7);
+    assert_int_equal(capture_drain(&room->c, &room->err), 0);
+    assert_false(room->c.over); /* exactly the limits */
+    say(room, 0, "4", 1);
+    assert_int_equal(capture_drain(&room->c, &room->err), 0);
+    assert_true(room->c.over);
+    assert_int_equal(room->c.over_limit, JOBS_LIMIT_OUTPUT);
+    room->c.over = false;
+    room->c.limit = 11;
+    say(room, 0, "4", 1);
+    assert_int_equal(capture_drain(&room->c, &room->err), 0);
+    assert_true(room->c.over);
+    assert_int_equal(room->c.over_limit, JOBS_LIMIT_STDOUT);
+    room->c.over = false;
+    say(room, 1, "h", 1);
+    assert_int_equal(capture_drain(&room->c, &room->err), 0);
+    assert_true(room->c.over);
+    assert_int_equal(room->c.over_limit, JOBS_LIMIT_STDERR);
+    assert_log(room, "logs/job.stdout", "123", 3);
+    assert_log(room, "logs/job.stderr", "abcdefg", 7);
 }
 
 static void test_limit_is_of_both_together(void **state)
@@ -461,12 +492,19 @@ static void test_returns_in_pieces(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_both_streams),       TEST(test_silence_leaves_no_logs),
-        TEST(test_limit_is_exact),     TEST(test_limit_is_of_both_together),
-        TEST(test_limit_of_nothing),   TEST(test_log_that_cannot_be_made),
-        TEST(test_expected_output),    TEST(test_expected_file),
-        TEST(test_difference_fits),    TEST(test_terminal),
-        TEST(test_terminal_and_limit), TEST(test_returns_in_pieces),
+        TEST(test_both_streams),
+        TEST(test_silence_leaves_no_logs),
+        TEST(test_limit_is_exact),
+        TEST(test_limit_is_of_both_together),
+        TEST(test_limit_of_each),
+        TEST(test_limit_of_nothing),
+        TEST(test_log_that_cannot_be_made),
+        TEST(test_expected_output),
+        TEST(test_expected_file),
+        TEST(test_difference_fits),
+        TEST(test_terminal),
+        TEST(test_terminal_and_limit),
+        TEST(test_returns_in_pieces),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,8 @@ static void test_nothing_is_limited(void **state)
     assert_true(limits_wall_deadline(&v, &of_step) == LIMITS_NEVER);
     assert_false(of_step);
     assert_true(limits_cpu_left(&v, 123, &of_step) == LIMITS_NEVER);
-    assert_true(limits_output(&v, &of_step) == LIMITS_OUTPUT_DEFAULT);
+    assert_true(limits_output(&v, JOBS_LIMIT_OUTPUT, &of_step) == LIMITS_OUTPUT_DEFAULT);
+    assert_true(limits_output(&v, JOBS_LIMIT_STDERR, &of_step) == LIMITS_NEVER);
 }
 
 static void test_wall_counts_from_the_start_of_each(void **state)
@@ -92,6 +93,26 @@ static void test_cpu_left(void **state)
     assert_int_equal(limits_cpu_left(&v, 600, &of_step), 100);
 }
 
+static void test_output_of_each_stream(void **state)
+{
+    struct jobs_limits job = {0}, step = {0};
+    struct limits_view v = {.job = &job, .step = &step, .step_output = {40, 500}};
+    bool of_step;
+
+    (void)state;
+    set(&job, JOBS_LIMIT_STDOUT, 100);
+    set(&step, JOBS_LIMIT_STDOUT, 70);
+    set(&step, JOBS_LIMIT_OUTPUT, 1000);
+    assert_int_equal(limits_output(&v, JOBS_LIMIT_STDOUT, &of_step), 100);
+    assert_false(of_step);
+    set(&step, JOBS_LIMIT_STDOUT, 50);
+    assert_int_equal(limits_output(&v, JOBS_LIMIT_STDOUT, &of_step), 90);
+    assert_true(of_step);
+    set(&step, JOBS_LIMIT_STDERR, 7);
+    assert_int_equal(limits_output(&v, JOBS_LIMIT_STDERR, &of_step), 507);
+    assert_int_equal(limits_output(&v, JOBS_LIMIT_OUTPUT, &of_step), 1540);
+}
+
 static void test_cpu_lasts_as_long_as_all_cores_need(void **state)
 {
     struct jobs_limits job = {0}, step = {0};
@@ -137,6 +158,7 @@ int main(void)
         cmocka_unit_test(test_wall_counts_from_the_start_of_each),
         cmocka_unit_test(test_silence_counts_from_the_last_output),
         cmocka_unit_test(test_cpu_left),
+        cmocka_unit_test(test_output_of_each_stream),
         cmocka_unit_test(test_cpu_lasts_as_long_as_all_cores_need),
         cmocka_unit_test(test_let_go_is_no_limit),
         cmocka_unit_test(test_asked_in_a_step_alone),

@@ -412,6 +412,11 @@ static void test_output_limit(void **state)
     s.facts.output_bytes = 1;
     assert_job(&s, REPORTS_OUTPUT_LIMIT, -1, SIGKILL,
                "output limit 1 B reached after 10 ms: the first 1 byte is kept");
+    limit(&s.job.limits, JOBS_LIMIT_STDERR, 2);
+    s.facts.output_limit = JOBS_LIMIT_STDERR;
+    s.ran[0].stderr_to = 2;
+    assert_job(&s, REPORTS_OUTPUT_LIMIT, -1, SIGKILL,
+               "stderr limit 2 B reached after 10 ms: the first 2 bytes of it are kept");
 }
 
 static void test_cancelled(void **state)

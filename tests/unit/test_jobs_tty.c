@@ -24,6 +24,9 @@ static void test_mistakes(void **state)
         {"cupel: 1\njobs:\n  x: {tty: true, run: x, expect: {stderr: y}}\n",
          "3:3: job 'x' has 'tty', where standard error is what standard output is: expect all of "
          "it in 'stdout'\n"},
+        {"cupel: 1\njobs:\n  x: {tty: true, run: [{run: x, limits: {stderr: 1K}}]}\n",
+         "3:3: job 'x' has 'tty', where standard error is what standard output is: limit all of "
+         "it with 'output'\n"},
         {"cupel: 1\njobs:\n  x: {tty: true, run: x, devices: [zero]}\n",
          "3:3: job 'x' has 'tty', and 'devices' without 'pts', where it would be\n"},
     };
