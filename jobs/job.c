@@ -461,6 +461,26 @@ static void set_duration_or_none(struct loader *l, const struct key *k, const st
         limits->set |= 1u << k->offset;
 }
 
+/* Reads what a job is judged by, and what ends it. */
+static void set_twice(struct loader *l, const struct key *k, const struct node *value,
+                      struct jobs_limits *limits)
+{
+    struct limit_twice twice = {UINT64_MAX, UINT64_MAX};
+    enum jobs_limit kill = jobs_limit_kill_of((enum jobs_limit)k->offset);
+
+    if (!keys_apply(l, k->sub, value, &twice) || twice.limit == UINT64_MAX)
+        return;
+    limits->value[k->offset] = twice.limit;
+    limits->set |= 1u << k->offset;
+    if (twice.kill == UINT64_MAX)
+        return;
+    if (twice.kill < twice.limit)
+        problem_at(l, node_child(value, "kill"),
+                   "'%s': 'kill' is before 'limit', and nothing could be judged by that", k->name);
+    limits->value[kill] = twice.kill;
+    limits->set |= 1u << kill;
+}
+
 void key_set_limit(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct jobs_limits *limits = object;
@@ -471,6 +491,12 @@ void key_set_limit(struct loader *l, const struct key *k, const struct node *val
         return;
     }
     limits->unsaid &= ~(1u << k->offset);
+    if (k->sub != NULL) /* from defaults: the job's own wins */
+        limits->set &= ~(1u << jobs_limit_kill_of((enum jobs_limit)k->offset));
+    if (k->sub != NULL && value->kind == NODE_MAP) {
+        set_twice(l, k, value, limits);
+        return;
+    }
     if (k->type == TYPE_DURATION_OR_NONE) {
         set_duration_or_none(l, k, value, limits);
         return;

@@ -26,7 +26,9 @@ enum jobs_limit {
     JOBS_LIMIT_ADDRESS_SPACE,
     JOBS_LIMIT_CORE,
     JOBS_LIMIT_PROCESSES,
-    JOBS_LIMIT_IO_READ_BPS, /* bytes a second */
+    JOBS_LIMIT_CPU_TIME_KILL, /* ns: of one that is given twice, what ends the job; */
+    JOBS_LIMIT_WALL_KILL,     /* JOBS_LIMIT_CPU_TIME and _WALL, it is judged by */
+    JOBS_LIMIT_IO_READ_BPS,   /* bytes a second */
     JOBS_LIMIT_IO_WRITE_BPS,
     JOBS_LIMIT_IO_READ_IOPS, /* operations a second */
     JOBS_LIMIT_IO_WRITE_IOPS,
@@ -42,7 +44,8 @@ enum jobs_unit {
 };
 
 struct jobs_limit_info {
-    /* as in the job file: "cpu-time"; "io.read-bps" is the key "read-bps" of "io" */
+    /* as in the job file: "cpu-time"; "io.read-bps" is the key "read-bps" of "io", and
+     * "wall.kill" "kill" of "wall" */
     const char *key;
     /* as in results.jsonl: "cpu_time_seconds", "memory_bytes", "cpu_cores", "pids" */
     const char *report_key;
@@ -64,6 +67,13 @@ struct jobs_limits {
 static inline bool jobs_limit_is_set(const struct jobs_limits *l, enum jobs_limit which)
 {
     return (l->set >> which) & 1u;
+}
+/* What ends a job whose limit of time is given twice: COUNT where a limit is never. */
+static inline enum jobs_limit jobs_limit_kill_of(enum jobs_limit which)
+{
+    return which == JOBS_LIMIT_WALL       ? JOBS_LIMIT_WALL_KILL
+           : which == JOBS_LIMIT_CPU_TIME ? JOBS_LIMIT_CPU_TIME_KILL
+                                          : JOBS_LIMIT_COUNT;
 }
 /* Whether it is a limit that somebody chose. */
 static inline bool jobs_limit_is_said(const struct jobs_limits *l, enum jobs_limit which)

@@ -16,7 +16,7 @@
     LIMIT_INFO(id, "io." name, report, kind, smallest, largest, step, text)
 
 const struct jobs_limit_info jobs_limit_table[JOBS_LIMIT_COUNT] = {
-    JOBS_LIMITS(LIMIT_INFO) JOBS_IO_LIMITS(IO_LIMIT_INFO)};
+    JOBS_LIMITS(LIMIT_INFO) JOBS_KILL_LIMITS(LIMIT_INFO) JOBS_IO_LIMITS(IO_LIMIT_INFO)};
 
 const char *jobs_limit_format(enum jobs_limit which, uint64_t value,
                               char buf[static UNIT_TEXT_SIZE])

@@ -11,7 +11,7 @@
  * another question, answered when a run is prepared.
  *
  * JOBS_IO_LIMITS are the keys of the limit `io`: limits like all others in the model, a map of
- * their own in the file. */
+ * their own in the file. JOBS_KILL_LIMITS are the second values of limits of time. */
 #pragma once
 
 #define LIMIT_KIB UINT64_C(1024)
@@ -42,6 +42,8 @@
 #define LIMIT_WALL_DEFAULT (3600 * NSEC_PER_SEC)
 /* A duration that may be `none`: in the model it is not set then. */
 #define JOBS_UNIT_WALL JOBS_UNIT_DURATION
+/* A duration that may be given twice: what the job is judged by, and what ends it. */
+#define JOBS_UNIT_TIME JOBS_UNIT_DURATION
 #define JOBS_UNIT_IDLE JOBS_UNIT_DURATION
 
 #define JOBS_LIMITS(X)                                                                             \
@@ -49,7 +51,7 @@
       "CPU bandwidth; more is throttled, and the throttled time reported")                         \
     X(CPUSET, "cpuset", "cpuset", CPUS, 1, JOBS_CPUS_MAX, false,                                   \
       "which CPUs the job may use; one that cupel itself may not use is refused")                  \
-    X(CPU_TIME, "cpu-time", "cpu_time_seconds", DURATION, NSEC_PER_MSEC, LIMIT_TIME_MAX, true,     \
+    X(CPU_TIME, "cpu-time", "cpu_time_seconds", TIME, NSEC_PER_MSEC, LIMIT_TIME_MAX, true,         \
       "CPU time of all processes together; exceeding it gives `cpu-limit`")                        \
     X(WALL, "wall", "wall_seconds", WALL, NSEC_PER_MSEC, LIMIT_TIME_MAX, true,                     \
       "time that passes; exceeding it gives `timeout`; `none`: a job may take any time")           \
@@ -84,6 +86,12 @@
     X(CORE, "core", "core_bytes", SIZE, 0, LIMIT_SIZE_MAX, true, "RLIMIT_CORE, of each process")   \
     X(PROCESSES, "processes", "processes", COUNT, 1, LIMIT_PIDS_MAX, true,                         \
       "RLIMIT_NPROC, of the job's user")
+
+#define JOBS_KILL_LIMITS(X)                                                                        \
+    X(CPU_TIME_KILL, "cpu-time.kill", "cpu_time_kill_seconds", DURATION, NSEC_PER_MSEC,            \
+      LIMIT_TIME_MAX, true, "")                                                                    \
+    X(WALL_KILL, "wall.kill", "wall_kill_seconds", DURATION, NSEC_PER_MSEC, LIMIT_TIME_MAX, true,  \
+      "")
 
 #define JOBS_IO_LIMITS(X)                                                                          \
     X(IO_READ_BPS, "read-bps", "io_read_bps", SIZE, LIMIT_KIB * 4, LIMIT_SIZE_MAX, false,          \

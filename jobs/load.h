@@ -183,10 +183,10 @@ struct key_table {
     const struct key *others; /* what every other name is read as; NULL: there is none */
 };
 extern const struct key_table keys_file, keys_included, keys_root, keys_job, keys_limits, keys_step,
-    keys_expect, keys_tolerance, keys_input, keys_secret, keys_artifacts, keys_tests, keys_coverage,
-    keys_io, keys_seccomp, keys_network, keys_after, keys_cache, keys_need, keys_allowed,
-    keys_matrix, keys_axis, keys_pools, keys_exclusive, keys_service, keys_ready, keys_mount,
-    keys_namespaces;
+    keys_twice, keys_expect, keys_tolerance, keys_input, keys_secret, keys_artifacts, keys_tests,
+    keys_coverage, keys_io, keys_seccomp, keys_network, keys_after, keys_cache, keys_need,
+    keys_allowed, keys_matrix, keys_axis, keys_pools, keys_exclusive, keys_service, keys_ready,
+    keys_mount, keys_namespaces;
 /* Of the configuration file: no part of the job file. */
 extern const struct key_table keys_settings, keys_settings_cache;
 /* Every table of the job file, NULL-terminated: for the documentation and the tests. */
@@ -348,6 +348,10 @@ key_set_fn key_set_pool, key_set_claim, key_set_exclusive, key_set_slots;
 /* of an input: input.c */
 key_set_fn key_set_input_from, key_set_input_git, key_set_input_job, key_set_input_mtime;
 key_set_fn key_set_untrusted;
+/* A limit of time that is given twice; UINT64_MAX: not. */
+struct limit_twice {
+    uint64_t limit, kill;
+};
 /* of `namespaces`: job.c */
 key_set_fn key_set_namespaces, key_set_time_offset;
 /* of a mount: job_mounts.c */

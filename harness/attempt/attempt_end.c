@@ -17,6 +17,7 @@ void attempt_note_cause(struct attempt *a, enum attempt_cause cause, bool of_ste
     f->cause = cause;
     f->cause_step = a->step;
     f->cause_is_step_limit = of_step;
+    f->cpu_before_step_ns = a->step_cpu_ns;
     f->cause_ns = clock_monotonic_ns();
     if (a->cgroup != NULL && billing_cpu_ns(a->cgroup, &a->sandbox, f, &f->cpu_at_cause_ns) < 0)
         f->cpu_at_cause_ns = 0;

@@ -327,6 +327,7 @@ static void on_step_quiet(struct attempt *a, const struct sandbox_event *e)
     capture_mark(&a->capture);
     attempt_note_input(a, e->step);
     sandbox_input_again(&a->sandbox);
+    attempt_judge_step(a);
     if (!last && expect_check(a->job, e->step, &a->capture, s, &err) < 0)
         attempt_fail(a, &err);
     go_on_after(a, e->step);

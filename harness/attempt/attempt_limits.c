@@ -39,7 +39,7 @@ void attempt_check_cpu(struct attempt *a, uint64_t now)
     a->check_cpu_at = LIMITS_NEVER;
     if (a->cgroup == NULL || billing_cpu_ns(a->cgroup, &a->sandbox, a->facts, &used) < 0)
         return;
-    left = limits_cpu_left(&v, used, &of_step);
+    left = limits_cpu_kill_left(&v, used, &of_step);
     if (left == LIMITS_NEVER)
         return;
     if (left == 0) {
@@ -270,6 +270,47 @@ static bool had_ended(const struct attempt *a)
     return f->silent_from_ns == 0 || s->ended_ns <= a->struck_at;
 }
 
+/* What took more than its limit, and had ended before it was ended. */
+static void note_afterwards(struct attempt *a, enum attempt_cause cause, bool of_step)
+{
+    bool first = a->facts->cause == CAUSE_NONE;
+
+    attempt_note_cause(a, cause, of_step);
+    a->facts->cause_afterwards |= first;
+}
+
+static void judge_cpu(struct attempt *a, const struct limits_view *v, uint64_t used)
+{
+    bool of_step;
+
+    if (limits_cpu_left(v, used, &of_step) != 0)
+        return;
+    note_afterwards(a, CAUSE_CPU, of_step);
+    if (a->facts->cause == CAUSE_CPU && a->facts->cpu_at_cause_ns == 0)
+        a->facts->cpu_at_cause_ns = used;
+}
+
+static void judge_wall(struct attempt *a, uint64_t ended_ns, uint64_t deadline, bool of_step)
+{
+    note_afterwards(a, passed_deadline(ended_ns, a->ctx->standstill.total_ns, deadline), of_step);
+}
+
+void attempt_judge_step(struct attempt *a)
+{
+    const struct step_facts *s = &a->facts->steps[a->step];
+    struct limits_view v = attempt_limits(a);
+    uint64_t used, deadline;
+    bool of_step;
+
+    if (!limits_are_twice(&v))
+        return;
+    if (a->cgroup != NULL && billing_cpu_ns(a->cgroup, &a->sandbox, a->facts, &used) == 0)
+        judge_cpu(a, &v, used);
+    deadline = limits_wall_deadline(&v, &of_step);
+    if (s->ended_ns > deadline)
+        judge_wall(a, s->ended_ns, deadline, of_step);
+}
+
 void attempt_settle_limits(struct attempt *a)
 {
     const struct step_facts *s = &a->facts->steps[a->step];
@@ -280,17 +321,11 @@ void attempt_settle_limits(struct attempt *a)
     uint64_t used, deadline;
     bool of_step;
 
-    if (cgroup_usage_get(&a->facts->usage, CGROUP_CPU_NS, &used)) {
-        if (limits_cpu_left(&v, used, &of_step) == 0) {
-            attempt_note_cause(a, CAUSE_CPU, of_step);
-            if (a->facts->cause == CAUSE_CPU && a->facts->cpu_at_cause_ns == 0)
-                a->facts->cpu_at_cause_ns = used;
-        }
-    }
+    if (cgroup_usage_get(&a->facts->usage, CGROUP_CPU_NS, &used))
+        judge_cpu(a, &v, used);
     deadline = limits_wall_deadline(&v, &of_step);
     if (!between && a->facts->ended_ns > deadline) {
-        attempt_note_cause(
-            a, passed_deadline(a->facts->ended_ns, a->ctx->standstill.total_ns, deadline), of_step);
+        judge_wall(a, a->facts->ended_ns, deadline, of_step);
     } else if (had_ended(a)) {
         a->facts->cause = CAUSE_NONE;
         a->facts->silent_from_ns = 0;

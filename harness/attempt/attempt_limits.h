@@ -28,3 +28,6 @@ uint64_t attempt_next_wake(const struct attempt *a);
 /* Judges the limits by the final figures: one that was passed by a hair before its timer struck is
  * passed all the same. */
 void attempt_settle_limits(struct attempt *a);
+/* Judges a step that has ended by limits that are given twice: what took more than the first has
+ * not been ended for it. */
+void attempt_judge_step(struct attempt *a);

@@ -30,7 +30,7 @@ static struct deadline of_wall(const struct limits_view *v, unsigned step, bool 
 {
     struct deadline d = {.step = step, .set_up = set_up};
 
-    d.at = limits_wall_deadline(v, &d.of_step);
+    d.at = limits_wall_kill(v, &d.of_step);
     d.kind = d.at != LIMITS_NEVER ? DEADLINE_WALL : DEADLINE_NONE;
     return d;
 }

@@ -71,6 +71,8 @@ struct attempt_facts {
     /* why, of the step that is not; or why it was not executed, or did not begin */
     char not_set_up[REPORTS_EVIDENCE_SIZE / 2];
     uint64_t cause_ns; /* when */
+    /* of CAUSE_WALL and CAUSE_CPU: what took more than its limit had ended by itself */
+    bool cause_afterwards;
     /* of CAUSE_OUTPUT, which: JOBS_LIMIT_STDOUT or _STDERR, else that of both together */
     enum jobs_limit output_limit;
     /* of CAUSE_WALL and CAUSE_STOOD_STILL, the limit that passed was one of silence, since then; or
@@ -78,6 +80,7 @@ struct attempt_facts {
     uint64_t silent_from_ns;
     bool time_up; /* of CAUSE_CANCELLED: by --timeout */
     uint64_t cpu_at_cause_ns;
+    uint64_t cpu_before_step_ns; /* of that, used by the steps before cause_step */
     /* what the cause CAUSE_MEMORY was, where no control group bounds it */
     struct {
         uint64_t netlink, internet;

@@ -24,18 +24,26 @@ static uint64_t saturating_add(uint64_t a, uint64_t b)
     return __builtin_add_overflow(a, b, &sum) ? LIMITS_NEVER : sum;
 }
 
+/* The limit, or with `hard` what ends the job; enforced. */
+static uint64_t value_of(const struct jobs_limits *l, enum jobs_limit which, bool hard)
+{
+    enum jobs_limit kill = hard ? jobs_limit_kill_of(which) : JOBS_LIMIT_COUNT;
+
+    return l->value[kill != JOBS_LIMIT_COUNT && jobs_limit_is_set(l, kill) ? kill : which];
+}
+
 /* The smaller of what the job's limit allows, counted from `job_from`, and the step's, from
  * `step_from`. */
-static uint64_t tighter(const struct limits_view *v, enum jobs_limit which, uint64_t job_from,
-                        uint64_t step_from, bool *ret_of_step)
+static uint64_t tighter(const struct limits_view *v, enum jobs_limit which, bool hard,
+                        uint64_t job_from, uint64_t step_from, bool *ret_of_step)
 {
     uint64_t at = LIMITS_NEVER;
 
     *ret_of_step = false;
     if (limits_enforced(v, v->job, which))
-        at = saturating_add(job_from, v->job->value[which]);
+        at = saturating_add(job_from, value_of(v->job, which, hard));
     if (limits_enforced(v, v->step, which)) {
-        uint64_t step_at = saturating_add(step_from, v->step->value[which]);
+        uint64_t step_at = saturating_add(step_from, value_of(v->step, which, hard));
 
         if (step_at < at) {
             at = step_at;
@@ -45,13 +53,23 @@ static uint64_t tighter(const struct limits_view *v, enum jobs_limit which, uint
     return at;
 }
 
-uint64_t limits_wall_deadline(const struct limits_view *v, bool *ret_of_step)
+static uint64_t wall(const struct limits_view *v, bool hard, bool *ret_of_step)
 {
     *ret_of_step = false;
     if (v->job_started_ns == 0)
         return LIMITS_NEVER;
-    return tighter(v, JOBS_LIMIT_WALL, v->job_started_ns,
+    return tighter(v, JOBS_LIMIT_WALL, hard, v->job_started_ns,
                    v->step_started_ns != 0 ? v->step_started_ns : LIMITS_NEVER, ret_of_step);
+}
+
+uint64_t limits_wall_deadline(const struct limits_view *v, bool *ret_of_step)
+{
+    return wall(v, false, ret_of_step);
+}
+
+uint64_t limits_wall_kill(const struct limits_view *v, bool *ret_of_step)
+{
+    return wall(v, true, ret_of_step);
 }
 
 uint64_t limits_idle_deadline(const struct limits_view *v, bool *ret_of_step)
@@ -61,16 +79,34 @@ uint64_t limits_idle_deadline(const struct limits_view *v, bool *ret_of_step)
     *ret_of_step = false;
     if (v->step_started_ns == 0)
         return LIMITS_NEVER;
-    return tighter(v, JOBS_LIMIT_IDLE, from, from, ret_of_step);
+    return tighter(v, JOBS_LIMIT_IDLE, false, from, from, ret_of_step);
 }
 
-uint64_t limits_cpu_left(const struct limits_view *v, uint64_t used_ns, bool *ret_of_step)
+static uint64_t cpu_left(const struct limits_view *v, bool hard, uint64_t used_ns,
+                         bool *ret_of_step)
 {
-    uint64_t allowed = tighter(v, JOBS_LIMIT_CPU_TIME, 0, v->step_cpu_ns, ret_of_step);
+    uint64_t allowed = tighter(v, JOBS_LIMIT_CPU_TIME, hard, 0, v->step_cpu_ns, ret_of_step);
 
     if (allowed == LIMITS_NEVER)
         return LIMITS_NEVER;
     return used_ns < allowed ? allowed - used_ns : 0;
+}
+
+uint64_t limits_cpu_left(const struct limits_view *v, uint64_t used_ns, bool *ret_of_step)
+{
+    return cpu_left(v, false, used_ns, ret_of_step);
+}
+
+uint64_t limits_cpu_kill_left(const struct limits_view *v, uint64_t used_ns, bool *ret_of_step)
+{
+    return cpu_left(v, true, used_ns, ret_of_step);
+}
+
+bool limits_are_twice(const struct limits_view *v)
+{
+    const uint32_t kills = 1u << JOBS_LIMIT_WALL_KILL | 1u << JOBS_LIMIT_CPU_TIME_KILL;
+
+    return ((v->job->set | v->step->set) & kills) != 0;
 }
 
 uint64_t limits_output(const struct limits_view *v, enum jobs_limit which, bool *ret_of_step)
@@ -78,7 +114,7 @@ uint64_t limits_output(const struct limits_view *v, enum jobs_limit which, bool 
     uint64_t before = which == JOBS_LIMIT_STDOUT   ? v->step_output[0]
                       : which == JOBS_LIMIT_STDERR ? v->step_output[1]
                                                    : v->step_output[0] + v->step_output[1];
-    uint64_t limit = tighter(v, which, 0, before, ret_of_step);
+    uint64_t limit = tighter(v, which, false, 0, before, ret_of_step);
 
     return limit == LIMITS_NEVER && which == JOBS_LIMIT_OUTPUT ? LIMITS_OUTPUT_DEFAULT : limit;
 }

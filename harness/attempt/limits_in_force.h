@@ -29,9 +29,14 @@ bool limits_enforced(const struct limits_view *v, const struct jobs_limits *l,
  * how much CPU time is left of `used_ns`. LIMITS_NEVER without a limit.
  * *ret_of_step tells whose it is. */
 uint64_t limits_wall_deadline(const struct limits_view *v, bool *ret_of_step);
+uint64_t limits_cpu_left(const struct limits_view *v, uint64_t used_ns, bool *ret_of_step);
+/* The same of what ends the job, where a limit is given twice: no earlier. */
+uint64_t limits_wall_kill(const struct limits_view *v, bool *ret_of_step);
+uint64_t limits_cpu_kill_left(const struct limits_view *v, uint64_t used_ns, bool *ret_of_step);
+/* Whether a limit of time is given twice, by the job or the step. */
+bool limits_are_twice(const struct limits_view *v);
 /* The same for silence: from the last output, or the step's start where that came later. */
 uint64_t limits_idle_deadline(const struct limits_view *v, bool *ret_of_step);
-uint64_t limits_cpu_left(const struct limits_view *v, uint64_t used_ns, bool *ret_of_step);
 /* How much output there may be from the job's start, by JOBS_LIMIT_OUTPUT (both streams, never
  * without a limit), _STDOUT or _STDERR. */
 uint64_t limits_output(const struct limits_view *v, enum jobs_limit which, bool *ret_of_step);

@@ -93,12 +93,30 @@ static void say_memory(const struct jobs_job *job, const struct attempt_facts *f
     evidence_add_thrashing(f, b);
 }
 
+/* Tells what has ended the job, where that is not its limit. */
+static void say_killed(const struct jobs_job *job, const struct attempt_facts *f,
+                       enum jobs_limit which, struct strbuf *b)
+{
+    const struct jobs_limits *l =
+        f->cause_is_step_limit ? &job->steps[f->cause_step].limits : &job->limits;
+    enum jobs_limit kill = jobs_limit_kill_of(which);
+    char text[UNIT_TEXT_SIZE];
+
+    if (!f->cause_afterwards && kill != JOBS_LIMIT_COUNT && jobs_limit_is_set(l, kill))
+        strbuf_addf(b, ", where it was ended (kill: %s)",
+                    unit_format_duration(l->value[kill], text));
+}
+
 static void say_timeout(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
 {
     char text[UNIT_TEXT_SIZE];
+    uint64_t to = f->cause_afterwards && f->steps[f->cause_step].ended
+                      ? f->steps[f->cause_step].ended_ns
+                      : f->cause_ns;
     uint64_t from = f->cause_is_step_limit ? f->steps[f->cause_step].started_ns : f->started_ns;
     const char *how = f->silent_from_ns != 0    ? ", still running after "
                       : f->cause_set_up != NULL ? ": still being set up after "
+                      : f->cause_afterwards     ? ": ended after "
                                                 : ": still running after ";
 
     if (f->cause_is_step_limit &&
@@ -107,7 +125,8 @@ static void say_timeout(const struct jobs_job *job, const struct attempt_facts *
     strbuf_addf(b, "%s limit %s reached", jobs_limit_table[facts_limit_of_time(f)].key,
                 unit_format_duration(limit_of(job, f, facts_limit_of_time(f)), text));
     add_wall(b, ": no output for ", f->silent_from_ns, f->cause_ns);
-    add_wall(b, how, from, f->cause_ns);
+    add_wall(b, how, from, to);
+    say_killed(job, f, facts_limit_of_time(f), b);
     if (f->cause_set_up != NULL)
         strbuf_addf(b, ", at '%s'", f->cause_set_up);
     if (f->cpu_at_cause_ns != 0)
@@ -123,12 +142,20 @@ static void say_timeout(const struct jobs_job *job, const struct attempt_facts *
 static void say_cpu(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
 {
     char text[UNIT_TEXT_SIZE];
+    uint64_t before = f->cause_is_step_limit && f->cpu_before_step_ns < f->cpu_at_cause_ns
+                          ? f->cpu_before_step_ns
+                          : 0;
+    uint64_t to = f->cause_afterwards && f->steps[f->cause_step].ended
+                      ? f->steps[f->cause_step].ended_ns
+                      : f->cause_ns;
 
     strbuf_addf(b, "CPU limit %s reached",
                 unit_format_duration(limit_of(job, f, JOBS_LIMIT_CPU_TIME), text));
     strbuf_addf(b, ": %s used by all its processes",
-                unit_format_duration(f->cpu_at_cause_ns, text));
-    add_wall(b, " after ", f->started_ns, f->cause_ns);
+                unit_format_duration(f->cpu_at_cause_ns - before, text));
+    add_wall(b, f->cause_afterwards ? ", and ended after " : " after ",
+             f->cause_is_step_limit ? f->steps[f->cause_step].started_ns : f->started_ns, to);
+    say_killed(job, f, JOBS_LIMIT_CPU_TIME, b);
     first_aid_of_streams(&f->steps[f->cause_step], b);
     evidence_of_time(job, f, b);
 }

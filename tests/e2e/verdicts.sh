@@ -90,12 +90,33 @@ jobs:
     limits: {stderr: 16}
     after: "yes 0123456789 >&2"
   prints-step:
-    steps:
+    run:
       - {run: yes 0123456789 | head -c 2000; echo error >&2}
       - {run: yes 0123456789, limits: {stdout: 100, stderr: 1}}
   prints-all:
     run: yes 0123456789 | head -c 1000; yes 0123456789 | head -c 16 >&2
     limits: {stdout: 1000, stderr: 16, output: 1016}
+  late:
+    run: sleep 0.6
+    limits: {wall: {limit: 300ms, kill: 60s}}
+  late-killed:
+    run: sleep 1000
+    limits: {wall: {limit: 100ms, kill: 300ms}}
+  late-cpu:
+    run: i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done
+    limits: {cpu-time: {limit: 2ms, kill: 60s}}
+  late-cpu-killed:
+    run: while :; do :; done
+    limits: {cpu-time: {limit: 50ms, kill: 200ms}}
+  late-step:
+    run:
+      - {name: quick, run: "true", limits: {wall: {limit: 60s, kill: 61s}}}
+      - {name: slow, run: sleep 0.3, limits: {wall: {limit: 100ms, kill: 60s}}}
+      - {name: never, run: echo never}
+    after: echo "$CUPEL_JOB_VERDICT"
+  in-time:
+    run: echo "$CUPEL_LIMIT_WALL $CUPEL_LIMIT_WALL_KILL"
+    limits: {wall: {limit: 60s, kill: 61.5s}, cpu-time: {limit: 60s}}
   cannot-start:
     run: echo never
     workdir: /etc/passwd # a file
@@ -121,7 +142,7 @@ it "the report of all outcomes is valid"
 expect_junit_valid
 
 it "every job has exactly one line of results"
-expect_equal "$(jq -r .id "$T/out/results.jsonl" | sort | uniq -c | awk '$1 == 1' | wc -l)" 25
+expect_equal "$(jq -r .id "$T/out/results.jsonl" | sort | uniq -c | awk '$1 == 1' | wc -l)" 40
 
 it "passed"
 expect_verdict passes passed
@@ -221,6 +242,28 @@ expect_evidence prints-step 'stdout limit 100 B reached .*: the first 2100 bytes
 expect_equal "$(stat -c %s "$T/out/logs/prints-step.stdout")" 2100
 expect_verdict prints-all passed
 expect_result prints-all '.limits.stdout_bytes == 1000 and .limits.stderr_bytes == 16'
+
+it "a limit of time that is given twice: judged by the first, ended by the second"
+expect_verdict late timeout
+expect_evidence late '^wall limit 300 ms reached: ended after'
+expect_result late '.exit == 0 and .usage.wall_seconds >= 0.6 and .limits.wall_seconds == 0.3 and .limits.wall_kill_seconds == 60'
+expect_verdict late-killed timeout
+expect_evidence late-killed '^wall limit 100 ms reached: still running after .*, where it was ended \(kill: 300 ms\)'
+expect_result late-killed '.usage.wall_seconds >= 0.3'
+expect_verdict late-cpu cpu-limit
+expect_evidence late-cpu '^CPU limit 2 ms reached: .* used by all its processes, and ended after'
+expect_result late-cpu '.exit == 0 and .usage.cpu_seconds > 0.002'
+expect_verdict late-cpu-killed cpu-limit
+expect_evidence late-cpu-killed '^CPU limit 50 ms reached: .* after .*, where it was ended \(kill: 200 ms\)'
+expect_result late-cpu-killed '.usage.cpu_seconds >= 0.2'
+expect_verdict late-step timeout
+expect_evidence late-step 'slow.*wall limit 100 ms reached: ended after'
+expect_verdict late-step/quick passed
+expect_result late-step/slow '.verdict == "timeout" and .usage.wall_seconds >= 0.3'
+expect_result late-step/never '.verdict != "passed"'
+expect_equal "$(log late-step)" timeout
+expect_verdict in-time passed
+expect_equal "$(log in-time)" "60 61.5"
 
 it "a job that could not be set up is an error, with the reason"
 expect_verdict cannot-start error

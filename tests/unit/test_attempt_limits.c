@@ -93,6 +93,41 @@ static void test_cpu_left(void **state)
     assert_int_equal(limits_cpu_left(&v, 600, &of_step), 100);
 }
 
+/* What is judged by the first value is ended by the second; of what is given once, both are one. */
+static void test_given_twice(void **state)
+{
+    struct jobs_limits job = {0}, step = {0};
+    struct limits_view v = {.job = &job,
+                            .step = &step,
+                            .job_started_ns = 100,
+                            .step_started_ns = 150,
+                            .step_cpu_ns = 400};
+    bool of_step;
+
+    (void)state;
+    set(&job, JOBS_LIMIT_WALL, 1000);
+    set(&job, JOBS_LIMIT_CPU_TIME, 1000);
+    assert_false(limits_are_twice(&v));
+    assert_int_equal(limits_wall_kill(&v, &of_step), 1100);
+    assert_int_equal(limits_cpu_kill_left(&v, 900, &of_step), 100);
+    set(&job, JOBS_LIMIT_WALL_KILL, 2000);
+    set(&job, JOBS_LIMIT_CPU_TIME_KILL, 3000);
+    assert_true(limits_are_twice(&v));
+    assert_int_equal(limits_wall_deadline(&v, &of_step), 1100);
+    assert_int_equal(limits_wall_kill(&v, &of_step), 2100);
+    assert_int_equal(limits_cpu_left(&v, 900, &of_step), 100);
+    assert_int_equal(limits_cpu_kill_left(&v, 900, &of_step), 2100);
+    set(&step, JOBS_LIMIT_WALL, 1500);
+    set(&step, JOBS_LIMIT_CPU_TIME, 700);
+    assert_int_equal(limits_wall_deadline(&v, &of_step), 1100);
+    assert_false(of_step);
+    assert_int_equal(limits_wall_kill(&v, &of_step), 1650);
+    assert_true(of_step);
+    assert_int_equal(limits_cpu_kill_left(&v, 900, &of_step), 200);
+    v.unenforced = 1u << JOBS_LIMIT_CPU_TIME | 1u << JOBS_LIMIT_CPU_TIME_KILL;
+    assert_true(limits_cpu_kill_left(&v, 900, &of_step) == LIMITS_NEVER);
+}
+
 static void test_output_of_each_stream(void **state)
 {
     struct jobs_limits job = {0}, step = {0};
@@ -158,6 +193,7 @@ int main(void)
         cmocka_unit_test(test_wall_counts_from_the_start_of_each),
         cmocka_unit_test(test_silence_counts_from_the_last_output),
         cmocka_unit_test(test_cpu_left),
+        cmocka_unit_test(test_given_twice),
         cmocka_unit_test(test_output_of_each_stream),
         cmocka_unit_test(test_cpu_lasts_as_long_as_all_cores_need),
         cmocka_unit_test(test_let_go_is_no_limit),

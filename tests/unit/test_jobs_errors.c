@@ -71,7 +71,8 @@ static void test_top_level(void **state)
         {"cupel: 1\njobs:\n  a:\n  b: x\n", "3:5: 'a' must be a map of job keys, not empty\n"
                                             "4:6: 'b' must be a map of job keys, not 'x'\n"},
         {"cupel: 1\ndefaults: {limits: {wall: never}}\njobs: {a: {run: x}, b: {run: x}}\n",
-         "2:27: 'wall' must be a duration such as 250ms, 90s or 1h30m, or none, not 'never'\n"},
+         "2:27: 'wall' must be a duration such as 250ms, 90s or 1h30m, "
+         "{limit: 1s, kill: 1.5s}, or none, not 'never'\n"},
     };
 
     (void)state;
@@ -431,8 +432,8 @@ static void test_limits(void **state)
         {JOB("limits: {memory: 99999999T}"),
          "3:32: 'memory' must be at most 1 EiB, not 99999999T\n"},
         {JOB("limits: {wall: 0s}"), "3:30: 'wall' must be at least 1ms, not 0s\n"},
-        {JOB("limits: {wall: -1}"),
-         "3:30: 'wall' must be a duration such as 250ms, 90s or 1h30m, or none, not '-1'\n"},
+        {JOB("limits: {wall: -1}"), "3:30: 'wall' must be a duration such as 250ms, 90s or 1h30m, "
+                                    "{limit: 1s, kill: 1.5s}, or none, not '-1'\n"},
         {JOB("limits: {idle: 0s}"), "3:30: 'idle' must be at least 1ms, not 0s\n"},
         {JOB("limits: {pids: 0}"), "3:30: 'pids' must be between 1 and 4194304, not 0\n"},
         {JOB("limits: {pids: 1.5}"), "3:30: 'pids' must be a whole number, not '1.5'\n"},
@@ -449,6 +450,14 @@ static void test_limits(void **state)
          "3:32: 'inodes' must be between 16 and 16777216, not 16777217\n"},
         {JOB("limits: {stack: 129T}"), "3:31: 'stack' must be at most 128 TiB, not 129T\n"},
         {JOB("limits: {disk: 16T}"), "3:30: 'disk' must be at most 15 TiB, not 16T\n"},
+        {JOB("limits: {wall: {kill: 1s}}"),
+         "3:24: a limit that is given twice needs the key 'limit'\n"},
+        {JOB("limits: {cpu-time: {limit: 2s, kill: 1s}}"),
+         "3:52: 'cpu-time': 'kill' is before 'limit', and nothing could be judged by that\n"},
+        {JOB("limits: {wall: {limit: none}}"),
+         "3:38: 'limit' must be a duration such as 250ms, 90s or 1h30m, not 'none'\n"},
+        {JOB("limits: {idle: {limit: 1s}}"),
+         "3:30: 'idle' must be a duration such as 250ms, 90s or 1h30m, or none, not a map\n"},
         {JOB("limits: {wall: 366d}"), "3:30: 'wall' must be at most 365d, not 366d\n"},
         {JOB("limits: {cpu: 100001}"), "3:29: 'cpu' must be at most 100000, not 100001\n"},
         {JOB("limits: {cpuset: 1-0}"),

@@ -227,6 +227,36 @@ static void test_time_offset(void **state)
     unload(&r);
 }
 
+/* What a job says takes the place of both values of `defaults`. */
+static void test_limits_given_twice(void **state)
+{
+    static const struct {
+        const char *own;
+        uint64_t limit, kill; /* seconds; 0: none */
+    } table[] = {{"{run: x}", 1, 2},
+                 {"{run: x, limits: {wall: 5s}}", 5, 0},
+                 {"{run: x, limits: {wall: {limit: 5s}}}", 5, 0},
+                 {"{run: x, limits: {wall: {limit: 5s, kill: 5s}}}", 5, 5},
+                 {"{run: x, limits: {wall: none}}", 0, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        cleanup_free char *text = xasprintf(
+            "cupel: 1\ndefaults: {limits: {wall: {limit: 1s, kill: 2s}}}\njobs: {a: %s}\n",
+            table[i].own);
+        struct loaded r = load_good(text);
+        const struct jobs_limits *l = &r.plan->jobs[0].limits;
+
+        assert_int_equal(jobs_limit_is_set(l, JOBS_LIMIT_WALL), table[i].limit != 0);
+        assert_int_equal(jobs_limit_is_set(l, JOBS_LIMIT_WALL_KILL), table[i].kill != 0);
+        assert_int_equal(l->value[JOBS_LIMIT_WALL], table[i].limit * NSEC_PER_SEC);
+        if (table[i].kill != 0)
+            assert_int_equal(l->value[JOBS_LIMIT_WALL_KILL], table[i].kill * NSEC_PER_SEC);
+        assert_false(jobs_limit_is_set(l, JOBS_LIMIT_CPU_TIME_KILL));
+        unload(&r);
+    }
+}
+
 static void test_idle(void **state)
 {
     struct loaded r;
@@ -833,6 +863,7 @@ int main(void)
         cmocka_unit_test(test_wall_where_nothing_is_said),
         cmocka_unit_test(test_mounts),
         cmocka_unit_test(test_time_offset),
+        cmocka_unit_test(test_limits_given_twice),
         cmocka_unit_test(test_idle),
         cmocka_unit_test(test_cpuset_and_io),
         cmocka_unit_test(test_cpu_lists),

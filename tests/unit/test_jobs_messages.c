@@ -299,7 +299,7 @@ static void test_numbers(void **state)
          "3:30: 'pids' must be a whole number, not '1:30'; some readers of YAML take a:b as "
          "a number to the base of 60: write 90s or 1m30s\n"},
         {JOB("limits: {wall: 010}"), "3:30: 'wall' must be a duration such as 250ms, 90s or 1h30m, "
-                                     "or none, not '010'" LEADING_ZERO},
+                                     "{limit: 1s, kill: 1.5s}, or none, not '010'" LEADING_ZERO},
         {JOB("limits: {cpu: \"1,5\"}"),
          "3:29: 'cpu' must be a number of cores such as 1.5 or 150%, not '1,5'; the decimal "
          "mark is '.'\n"},
@@ -313,9 +313,10 @@ static void test_numbers(void **state)
          "and T, each 1024 times the one before\n"},
         {JOB("limits: {cpu: 500m}"), "3:29: 'cpu' must be a number of cores such as 1.5 or 150%, "
                                      "not '500m'; half a core is 0.5\n"},
-        {JOB("limits: {wall: 5min}"), "3:30: 'wall' must be a duration such as 250ms, 90s or "
-                                      "1h30m, or none, not '5min'; the units are "
-                                      "ns, us, ms, s, m, h and d\n"},
+        {JOB("limits: {wall: 5min}"),
+         "3:30: 'wall' must be a duration such as 250ms, 90s or "
+         "1h30m, {limit: 1s, kill: 1.5s}, or none, not '5min'; the units are "
+         "ns, us, ms, s, m, h and d\n"},
         {JOB("limits: {open-files: 1e3}"),
          "3:36: 'open-files' must be a whole number, not '1e3'; write it in plain digits\n"},
         {JOB("expect: {exit: 0777}"),

@@ -114,6 +114,15 @@ static void test_tables_are_sound(void **state)
     }
 }
 
+/* Returns the scalar of a key that may be a map as well. */
+static json_t *scalar_of(json_t *key)
+{
+    json_t *forms = json_object_get(key, "anyOf");
+
+    return json_object_get(json_array_get(forms, 1), "$ref") != NULL ? json_array_get(forms, 0)
+                                                                     : key;
+}
+
 /* An editor refuses the numbers that the parser refuses. */
 static void test_schema_has_the_bounds_of_limits(void **state)
 {
@@ -126,10 +135,12 @@ static void test_schema_has_the_bounds_of_limits(void **state)
     (void)state;
     for (size_t i = 0; i < JOBS_LIMIT_COUNT; i++) {
         const struct jobs_limit_info *info = &jobs_limit_table[i];
-        bool io = str_starts(info->key, "io.");
-        json_t *properties =
-            json_object_get(table_of(s, io ? &keys_io : &keys_limits), "properties");
-        json_t *key = json_object_get(properties, io ? info->key + 3 : info->key);
+        const char *dot = strchr(info->key, '.');
+        const struct key_table *table = dot == NULL                    ? &keys_limits
+                                        : str_starts(info->key, "io.") ? &keys_io
+                                                                       : &keys_twice;
+        json_t *properties = json_object_get(table_of(s, table), "properties");
+        json_t *key = scalar_of(json_object_get(properties, dot != NULL ? dot + 1 : info->key));
 
         assert_true(info->max > info->min);
         if (info->unit == JOBS_UNIT_CPUS) {
@@ -171,7 +182,8 @@ static bool pattern_matches(json_t *scalar, const char *text)
 static void test_schema_allows_what_is_replaced(void **state)
 {
     json_t *s = schema();
-    json_t *memory = key_of(s, &keys_limits, "memory"), *wall = key_of(s, &keys_limits, "wall"),
+    json_t *memory = key_of(s, &keys_limits, "memory"),
+           *wall = scalar_of(key_of(s, &keys_limits, "wall")),
            *pids = key_of(s, &keys_limits, "pids"), *workdir = key_of(s, &keys_job, "workdir"),
            *fail_fast = key_of(s, &keys_job, "fail-fast"), *leaks = key_of(s, &keys_job, "leaks");
 
@@ -194,11 +206,13 @@ static void test_schema_allows_what_is_replaced(void **state)
 static void test_limit_table(void **state)
 {
     static const char *const report_keys[JOBS_LIMIT_COUNT] = {
-        "cpu_cores",    "cpuset",       "cpu_time_seconds", "wall_seconds",
-        "idle_seconds", "memory_bytes", "swap_bytes",       "pids",
-        "disk_bytes",   "inodes",       "output_bytes",     "file_size_bytes",
-        "open_files",   "stack_bytes",  "core_bytes",       "processes",
-        "io_read_bps",  "io_write_bps", "io_read_iops",     "io_write_iops"};
+        "cpu_cores",           "cpuset",          "cpu_time_seconds", "wall_seconds",
+        "idle_seconds",        "memory_bytes",    "swap_bytes",       "pids",
+        "disk_bytes",          "inodes",          "output_bytes",     "stdout_bytes",
+        "stderr_bytes",        "file_size_bytes", "open_files",       "stack_bytes",
+        "address_space_bytes", "core_bytes",      "processes",        "cpu_time_kill_seconds",
+        "wall_kill_seconds",   "io_read_bps",     "io_write_bps",     "io_read_iops",
+        "io_write_iops"};
     char buf[UNIT_TEXT_SIZE];
 
     (void)state;

@@ -409,10 +409,10 @@ static void test_mistakes_in_files(void **state)
         "not followed; give its absolute path\n");
     /* an alias of an included file tells its way */
     put(fd, "alias.yaml", "x-a: &a {wall: soon}\ntemplates:\n  t: {run: x, limits: *a}\n");
-    expect_problems(
-        dir, "cupel: 1\ninclude: alias.yaml\njobs: {a: {extends: t}}\n",
-        "ci/alias.yaml:1:16: 'wall' must be a duration such as 250ms, 90s or 1h30m, or none, not "
-        "'soon' (by way of *a on line 3)\n");
+    expect_problems(dir, "cupel: 1\ninclude: alias.yaml\njobs: {a: {extends: t}}\n",
+                    "ci/alias.yaml:1:16: 'wall' must be a duration such as 250ms, 90s or 1h30m, "
+                    "{limit: 1s, kill: 1.5s}, or none, not "
+                    "'soon' (by way of *a on line 3)\n");
     put(fd, "dollar.yaml", "templates:\n  t: {run: 'x ${{ A }}'}\n");
     expect_problems(dir, "cupel: 1\ninclude: dollar.yaml\njobs: {a: {extends: t}}\n",
                     "ci/dollar.yaml:2:15: '${{ A }}' stands for nothing in job 'a'; a literal "
