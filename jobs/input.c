@@ -98,16 +98,48 @@ static void settle_trust(struct input_draft *in)
 }
 
 /* Nothing above the directory can be left out, nor all of it. */
-static void check_exclude(struct loader *l, const struct node *n, const struct jobs_input *input)
+static void check_within(struct loader *l, const struct node *n, const char *key,
+                         const struct jobs_globs *globs)
 {
-    const struct node *at = n->kind == NODE_MAP ? node_child(n, "exclude") : NULL;
+    const struct node *at = n->kind == NODE_MAP ? node_child(n, key) : NULL;
 
-    for (const char **p = input->exclude.patterns; at != NULL && p != NULL && *p != NULL; p++)
+    for (const char **p = globs->patterns; at != NULL && p != NULL && *p != NULL; p++)
         if ((*p)[0] == '/' || (*p)[0] == '\0') {
-            problem_at(l, at, "'exclude' must name what is in the directory, relative to it: '%s'",
-                       input->exclude.written[p - input->exclude.patterns]);
+            problem_at(l, at, "'%s' must name what is in the directory, relative to it: '%s'", key,
+                       globs->written[p - globs->patterns]);
             return;
         }
+}
+
+/* What has to be there is files: what is in a directory is named with it. */
+static void check_required(struct loader *l, const struct node *n, const struct jobs_globs *globs)
+{
+    const struct node *at = n->kind == NODE_MAP ? node_child(n, "required") : NULL;
+
+    for (const char **p = globs->patterns; at != NULL && p != NULL && *p != NULL; p++) {
+        size_t length = strlen(*p);
+
+        if (length >= 2 && str_eq(*p + length - 2, "**")) {
+            problem_at(l, at, "'required' must name files: '%s' is any that there is",
+                       globs->written[p - globs->patterns]);
+            return;
+        }
+    }
+}
+
+/* What a directory may hold is asked where others may have filled it: of what is trusted it would
+ * be a mistake that nobody sees. */
+static void check_bounded(struct loader *l, const struct node *n, const struct jobs_input *input)
+{
+    static const char *const keys[] = {"required", "allowed", "max-size"};
+    const struct node *at;
+
+    for (size_t i = 0; n->kind == NODE_MAP && !input->host.untrusted && i < ARRAY_SIZE(keys); i++)
+        if ((at = node_child(n, keys[i])) != NULL)
+            problem_at(l, at->key,
+                       "'%s' is for inputs that others have filled: say `untrusted: true`, or name "
+                       "what a matrix has found",
+                       keys[i]);
 }
 
 static void check_place(struct loader *l, const struct node *n, const struct jobs_input *input)
@@ -122,7 +154,8 @@ static void check_place(struct loader *l, const struct node *n, const struct job
 static void taken_read(struct loader *l, const struct node *n, struct input_draft *in,
                        struct jobs_input *ret)
 {
-    static const char *const not_with[] = {"exclude", "untrusted", "git", "mtime"};
+    static const char *const not_with[] = {"exclude",  "untrusted", "git",     "mtime",
+                                           "required", "allowed",   "max-size"};
     const struct node *at;
 
     for (size_t i = 0; i < ARRAY_SIZE(not_with); i++)
@@ -214,10 +247,14 @@ static void input_read(struct loader *l, struct draft *d, const struct node *n,
         taken_read(l, n, &in, input);
         return;
     }
-    check_exclude(l, n, &in.input);
+    check_within(l, n, "exclude", &in.input.exclude);
+    check_within(l, n, "required", &in.input.required);
+    check_required(l, n, &in.input.required);
+    check_within(l, n, "allowed", &in.input.allowed);
     if (in.from == NULL || !value_named_path(l, in.from, name, &in.input.host))
         return;
     settle_trust(&in);
+    check_bounded(l, n, &in.input);
     if (!check_git(l, n, &in.input) ||
         !value_host_path_exists(l, in.from, name, true, &in.input.host))
         return;

@@ -74,7 +74,11 @@ struct jobs_input {
     const char *to;   /* absolute path in the job */
     enum jobs_input_mode mode;
     struct jobs_globs exclude; /* relative to the directory: what of it the job does not see */
-    enum jobs_git git;         /* then, of a directory, the job sees what is on this list alone: */
+    /* of one that is untrusted, what it must hold, and all that it may; without patterns: anything
+     */
+    struct jobs_globs required, allowed;
+    uint64_t max_size; /* bytes of all its files together; 0: any number */
+    enum jobs_git git; /* then, of a directory, the job sees what is on this list alone: */
     const struct path_list *listed; /* of the run; NULL until it is prepared */
     /* `mtime: commit`: everything in the copy has this time, seconds, known once it is prepared */
     bool has_commit_time;
@@ -89,6 +93,12 @@ struct jobs_input {
     size_t job;
     int line;
 };
+
+/* Whether the job file says what it may hold. */
+static inline bool jobs_input_is_bounded(const struct jobs_input *in)
+{
+    return in->required.patterns != NULL || in->allowed.patterns != NULL || in->max_size != 0;
+}
 
 /* Directories that a run leaves to later ones. */
 enum jobs_cache_save { JOBS_CACHE_SUCCESS, JOBS_CACHE_ALWAYS, JOBS_CACHE_NEVER };

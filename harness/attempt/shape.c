@@ -51,7 +51,9 @@ static bool same_inputs(const struct jobs_job *a, const struct jobs_job *b)
             x->mode != y->mode || x->owner != y->owner || x->git != y->git ||
             x->listed != y->listed || x->has_commit_time != y->has_commit_time ||
             x->depth != y->depth || x->host.trusted != y->host.trusted ||
-            x->host.untrusted != y->host.untrusted || !same_globs(&x->exclude, &y->exclude))
+            x->host.untrusted != y->host.untrusted || !same_globs(&x->exclude, &y->exclude) ||
+            !same_globs(&x->required, &y->required) || !same_globs(&x->allowed, &y->allowed) ||
+            x->max_size != y->max_size)
             return false;
     }
     return true;

@@ -137,6 +137,7 @@ static inline void same_input(const struct jobs_input *a, const struct jobs_inpu
     assert_int_equal(a->has_commit_time, b->has_commit_time);
     assert_int_equal(a->host.trusted, b->host.trusted);
     assert_int_equal(a->host.untrusted, b->host.untrusted);
+    assert_int_equal(a->max_size, b->max_size);
     same_globs(&a->exclude, &b->exclude);
 }
 

@@ -450,6 +450,15 @@ static void test_limits(void **state)
          "3:32: 'inodes' must be between 16 and 16777216, not 16777217\n"},
         {JOB("limits: {stack: 129T}"), "3:31: 'stack' must be at most 128 TiB, not 129T\n"},
         {JOB("limits: {disk: 16T}"), "3:30: 'disk' must be at most 15 TiB, not 16T\n"},
+        {JOB("inputs: [{from: ., required: [a], max-size: 1K}]"),
+         "3:34: 'required' is for inputs that others have filled: say `untrusted: true`, or name "
+         "what a matrix has found\n"
+         "3:49: 'max-size' is for inputs that others have filled: say `untrusted: true`, or name "
+         "what a matrix has found\n"},
+        {JOB("inputs: [{from: ., untrusted: true, allowed: [/a]}]"),
+         "3:60: 'allowed' must name what is in the directory, relative to it: '/a'\n"},
+        {JOB("inputs: [{from: ., untrusted: true, required: [src/**]}]"),
+         "3:63: 'required' must name files: 'src/**' is any that there is\n"},
         {JOB("limits: {wall: {kill: 1s}}"),
          "3:24: a limit that is given twice needs the key 'limit'\n"},
         {JOB("limits: {cpu-time: {limit: 2s, kill: 1s}}"),

@@ -42,8 +42,9 @@ struct init_input {
     uint32_t uid, gid;
     mode_t mode;
     bool directory;
-    bool hides; /* /hide/INPUT of the stage lies on top of it: see hidden.c */
-    bool cow;   /* the job may write */
+    bool hides;    /* /hide/INPUT of the stage lies on top of it: see hidden.c */
+    uint64_t most; /* bytes of a single file that is to be no larger; 0: any number */
+    bool cow;      /* the job may write */
     /* a directory that lies in its upper directory, or in `below`, as a whole: no mount */
     bool copied;
     bool placed; /* the slot has copied it already: see host_placeholders.c */

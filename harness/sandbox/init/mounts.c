@@ -78,6 +78,18 @@ static int make_view(const char *lower, const char *over)
     return overlay_make_readonly(lowerdir);
 }
 
+/* What has changed since the slot looked at it is not given to the job. */
+static int check_file(const struct init_input *in, int fd)
+{
+    struct stat st;
+
+    if (in->most == 0)
+        return 0;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    return S_ISREG(st.st_mode) && (uint64_t)st.st_size <= in->most ? 0 : -EFBIG;
+}
+
 /* One file out of a view of its directory, which goes away with the stage. */
 static int pick_file(const char *place, const char *name, int view)
 {
@@ -155,6 +167,10 @@ static int make_input(struct init_context *ctx, size_t i)
         return view;
     r = pick_file(place, in->name, view);
     (void)close(view);
+    if (r >= 0 && check_file(in, r) < 0) {
+        (void)close(r);
+        return -EFBIG;
+    }
     return r;
 }
 
@@ -498,6 +514,8 @@ static int copy_file(struct init_context *ctx, const struct init_input *in)
     if (to < 0)
         return -errno;
     r = copy_data_of(in->file, to);
+    if (r == 0)
+        r = check_file(in, to);
     if (r == 0 && (fchown(to, in->uid, in->gid) < 0 || fchmod(to, in->mode) < 0))
         r = -errno;
     return r;

@@ -9,6 +9,7 @@
 #include "harness/sandbox/slot/keep_copy.h"
 #include "harness/sandbox/slot/seen.h"
 #include "harness/sandbox/slot/stage.h"
+#include "harness/sandbox/slot/submission.h"
 #include "harness/sandbox/slot/upper.h"
 
 #include "base/weaken.h"
@@ -24,6 +25,7 @@ struct sum {
     uint64_t bytes, files;
     const struct sandbox_hidden *hidden; /* has no part in it */
     struct seen seen;                    /* nor has what that leaves out */
+    uint64_t left;                       /* so many names are still looked at */
 };
 
 /* Some file systems tell of no blocks; elsewhere such a file is nothing but a hole, or small. */
@@ -62,7 +64,7 @@ static void add_tree(struct sum *s, int dir, const struct seen_at *at, unsigned 
         (void)close(dir);
         return;
     }
-    while (depth < DEPTH_MAX && (e = readdir(list)) != NULL) {
+    while (depth < DEPTH_MAX && s->left > 0 && (e = readdir(list)) != NULL) {
         cleanup_close int blockless = -EBADF;
         enum seen_what what = SEEN_ALL;
         struct seen_at below = {0};
@@ -76,6 +78,7 @@ static void add_tree(struct sum *s, int dir, const struct seen_at *at, unsigned 
             what = seen_look(&s->seen, at, e->d_name, S_ISDIR(st.st_mode), &below);
         if (what == SEEN_NOT)
             continue;
+        s->left--;
         blockless = open_blockless(dir, e->d_name, &st);
         add(s, blockless, &st);
         sub = S_ISDIR(st.st_mode)
@@ -95,6 +98,8 @@ static void add_directory(struct sum *s, const struct jobs_input *in, int path)
 
     if (fd < 0)
         return;
+    /* what has more is refused */
+    s->left = jobs_input_is_bounded(in) ? SUBMISSION_ENTRIES_MAX : UINT64_MAX;
     if (!seen_begin(&s->seen, in)) {
         add_tree(s, fd, NULL, 0);
         return;
@@ -207,4 +212,14 @@ int copies_make(struct sandbox_stage *s, int dir, const struct jobs_input *in,
     r = keep_copy_contents(dir, to, aside, &bounds);
     seen_end(&seen);
     return r == -ECANCELED && stop.late ? -ETIMEDOUT : r;
+}
+
+int copies_check(struct sandbox_stage *s, const struct jobs_input *in, const char *job_dir,
+                 size_t input, struct cupel_error *err)
+{
+    cleanup_free char *path = xasprintf("%s/u%zu", job_dir, input);
+    cleanup_close int copy =
+        openat(upper_fd(s->upper), path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    return copy < 0 ? -errno : submission_check(copy, in, true, err);
 }

@@ -19,3 +19,6 @@ uint64_t copies_shares(const struct jobs_job *job, bool exact, const struct sand
 int copies_make(struct sandbox_stage *s, int dir, const struct jobs_input *in,
                 const struct owner_change *change, const char *job_dir, size_t input,
                 uint64_t until);
+/* Checks what was copied against what the input may hold (submission.h). */
+int copies_check(struct sandbox_stage *s, const struct jobs_input *in, const char *job_dir,
+                 size_t input, struct cupel_error *err);

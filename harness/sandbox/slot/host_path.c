@@ -4,6 +4,8 @@
  * submission, /etc/shadow). In the slot. */
 #include "harness/sandbox/sandbox.h"
 
+#include "base/weaken.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -47,6 +49,24 @@ static const char *explain(int r)
     }
 }
 
+/* Whether a file of another user's has a further name in this directory, which whoever filled it
+ * may have made: it is no part of what they have handed in. */
+static bool is_of_another(const struct jobs_host_path *p, const struct stat *st)
+{
+    cleanup_free char *dir = xstrdup(p->path);
+    char *slash = strrchr(dir, '/');
+    cleanup_close int fd = -EBADF;
+    struct stat of_dir;
+    size_t length;
+
+    if (!S_ISREG(st->st_mode) || st->st_nlink < 2 || slash == NULL || weakened("hard-links"))
+        return false;
+    slash[slash == dir] = '\0';
+    length = strlen(dir);
+    fd = file_open_trusted(dir, p->trusted < length ? p->trusted : length, O_PATH | O_DIRECTORY);
+    return fd < 0 || fstat(fd, &of_dir) < 0 || of_dir.st_uid != st->st_uid;
+}
+
 int host_path_open(const struct jobs_host_path *path, const char *what, int flags, int *ret_fd,
                    struct cupel_error *err)
 {
@@ -63,6 +83,8 @@ int host_path_open(const struct jobs_host_path *path, const char *what, int flag
                                what, path->path);
     if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && path->untrusted)
         return refuse(err, what, path->path, "is neither a regular file nor a directory");
+    if (path->untrusted && is_of_another(path, &st))
+        return refuse(err, what, path->path, "is a hard link to a file of another user");
     *ret_fd = steal_fd(&fd);
     return 0;
 }

@@ -14,6 +14,7 @@
 #include "harness/sandbox/slot/stage.h"
 #include "harness/sandbox/slot/stage_ns.h"
 #include "harness/sandbox/slot/steps.h"
+#include "harness/sandbox/slot/submission.h"
 #include "harness/sandbox/slot/taken_layers.h"
 
 #include <fcntl.h>
@@ -180,12 +181,16 @@ static int open_input(struct sandbox_stage *s, const struct sandbox_request *req
                               .copied = in->mode == JOBS_INPUT_COPY && S_ISDIR(st.st_mode)};
     change = change_of(request, in, &st);
     set_owner(s, in, &st, request, to);
-    if (to->copied)
-        return 0;
+    to->most = submission_file_max(in);
+    r = submission_check(fd, in, false, err);
+    if (r < 0 || to->copied)
+        return r;
     if (to->directory)
         return clone_directory(s, i, in, fd, &st, &change, to);
-    if (to->cow)
-        return host_path_open(&in->host, "input", O_RDONLY | O_NOCTTY | O_NONBLOCK, &to->file, err);
+    if (to->cow) {
+        r = host_path_open(&in->host, "input", O_RDONLY | O_NOCTTY | O_NONBLOCK, &to->file, err);
+        return r < 0 ? r : submission_check(to->file, in, false, err); /* it is opened anew */
+    }
     directory = input_open_directory(&in->host, &to->name);
     return directory < 0 ? directory : clone_input(s, directory, &change, &to->mount);
 }
@@ -216,7 +221,11 @@ static int copy_input(struct sandbox_stage *s, const struct sandbox_request *req
     if (fstat(fd, &st) < 0)
         return -errno;
     change = change_of(request, in, &st);
-    r = copies_make(s, fd, in, &change, job_dir, i, s->copying_until);
+    r = submission_check(fd, in, false, err); /* it is opened anew */
+    if (r == 0)
+        r = copies_make(s, fd, in, &change, job_dir, i, s->copying_until);
+    if (r == 0) /* and may have changed since; the copy does not */
+        r = copies_check(s, in, job_dir, i, err);
     return r == -ETIMEDOUT ? late_copy(in, err) : r;
 }
 

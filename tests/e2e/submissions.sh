@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What a submission may hold: `required`, `allowed`, `max-size` of inputs that others have filled. Whatever lies there is one job's
+# result, with the reason, and never the end of the run.
+# lanes: root-v2
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+# Each is a directory of its own with a good sum.c, unless it makes another.
+hand_in() {
+    mkdir -p "sub/$1"
+    echo "good $1" >"sub/$1/sum.c"
+}
+for name in ann headers hidden big many link deep-link other below dirfile newline bytes nested wide fifo; do hand_in "$name"; done
+mkdir sub/empty sub/headers/include sub/below/src
+touch sub/headers/sum.h sub/hidden/.notes.c sub/other/notes.txt sub/below/src/x.c
+echo left-out >sub/headers/include/README
+truncate -s 1T sub/big/sum.c
+head -c 200K /dev/zero >sub/many/a.c
+head -c 200K /dev/zero >sub/many/b.c
+ln -sf /etc/shadow sub/link/sum.c
+ln -s /etc/shadow sub/deep-link/x.c
+rm sub/dirfile/sum.c && mkdir sub/dirfile/sum.c
+touch "sub/newline/"$'a\nFAKE passed\x1b[2J.txt' "sub/bytes/"$'\xff\xfe.txt'
+rm sub/fifo/sum.c && mkfifo sub/fifo/sum.c
+deep=sub/nested
+for ((i = 0; i < 66; i++)); do deep=$deep/d; done
+mkdir -p "$deep"
+seq -f 'sub/wide/%.0f.c' 100001 | xargs touch
+mkdir -p theirs
+# As an ordinary user's, all that there is belongs to one.
+if [[ -z ${CUPEL_TEST_USER-} ]]; then
+    for name in hard device; do hand_in "$name"; done
+    echo SECRET >secret
+    ln secret sub/hard/more.c
+    ln secret theirs/one.c
+    chown -R 12345 sub/hard theirs && chown 0 secret
+    chmod 600 secret
+    mknod sub/device/sda.c b 7 0
+fi
+truncate -s 1M large.c
+echo small >small.c
+
+job_file submissions.yaml <<'YAML'
+cupel: 1
+defaults: {limits: {memory: 64M, pids: 20, wall: 1m, disk: 8M}}
+jobs:
+  grade:
+    matrix: {SUB: {dirs: "sub/*"}}
+    inputs: [{from: "${{ SUB }}", to: /w, required: [sum.c], allowed: ["*.c", "*.h"], max-size: 256K, exclude: [include]}]
+    run: [/bin/cat, /w/sum.c]
+  copied:
+    matrix: {SUB: {dirs: "sub/[ab][!y]*"}}
+    inputs: [{from: "${{ SUB }}", to: /w, mode: copy, required: ["*.{c,cc}"], allowed: [src, "*.c"], max-size: 256K}]
+    run: [/bin/cat, /w/sum.c]
+  large: {inputs: [{from: large.c, to: /w/x, untrusted: true, max-size: 1000}], run: [/bin/cat, /w/x]}
+  large-ro: {inputs: [{from: large.c, to: /w/x, untrusted: true, max-size: 1000, mode: ro}], run: [/bin/cat, /w/x]}
+  small: {inputs: [{from: small.c, to: /w/x, untrusted: true, allowed: ["*.c"], required: small.c, max-size: 6}], run: [/bin/cat, /w/x]}
+  small-ro: {inputs: [{from: small.c, to: /w/x, untrusted: true, max-size: 6, mode: ro}], run: [/bin/cat, /w/x]}
+  name: {inputs: [{from: small.c, to: /w/x, untrusted: true, allowed: ["*.py"]}], run: [/bin/cat, /w/x]}
+YAML
+cupel_run submissions.yaml
+
+# of SUBMISSION REASON: what its evidence says of it
+refused() {
+    expect_verdict "grade/SUB=$1" invalid-submission
+    expect_evidence "grade/SUB=$1" "input $T/sub/$1$2"
+}
+
+it "a good one is judged, and one run has a result for each"
+expect_exit 1
+expect_equal "$(jq -r 'select(.id | startswith("grade/")) | .id' "$T/out/results.jsonl" | wc -l)" "$(find sub -mindepth 1 -maxdepth 1 | wc -l)"
+expect_verdict grade/SUB=ann passed
+expect_equal "$(cat out/logs/grade%2FSUB=ann.stdout)" "good ann"
+expect_verdict grade/SUB=headers passed # what is excluded is not judged
+
+it "what is missing, too large or not allowed is said"
+refused empty " lacks 'sum.c', which is \`required\`"
+refused other ": 'notes.txt' is not among what is \`allowed\`"
+refused hidden ": '.notes.c' is not among"
+refused below ": 'src/x.c' is not among"
+refused dirfile ": 'sum.c' is a directory, where a file is \`required\`"
+refused big ": 'sum.c' has 1 TiB: \`max-size\` is 256 KiB"
+refused many " holds at least (200|400) KiB.*: \`max-size\` is 256 KiB"
+
+it "links, FIFOs and devices are none of it"
+refused link ": 'sum.c' is a symbolic link"
+refused deep-link ": 'x.c' is a symbolic link"
+refused fifo ": 'sum.c' is a FIFO"
+[[ ! -d sub/device ]] || refused device ": 'sda.c' is a device"
+[[ ! -d sub/hard ]] || refused hard ": 'more.c' is a hard link to a file of another user"
+
+it "names are shown as they can be read, and neither many of them nor deep ones hold anybody up"
+refused newline ": '.*FAKE passed"
+expect_not grep -qa "^FAKE" out/results.jsonl out/junit.xml stdout
+expect_not grep -qa $'\x1b\[2J' out/results.jsonl out/junit.xml stdout
+refused bytes ": '.*\\.txt' is not among"
+refused nested ": '.*d/d/d' is too deep"
+refused wide " holds more than 100000 names"
+
+it "a copy is checked as it was made, and nothing is given to the job that is not"
+expect_verdict copied/SUB=ann passed
+expect_verdict copied/SUB=below passed # `src` is all that it holds
+expect_verdict copied/SUB=big invalid-submission
+if has_fault_injection; then
+    CUPEL_WEAKEN=submission-source cupel_run submissions.yaml --only 'copied/*'
+    expect_verdict copied/SUB=ann passed
+    expect_verdict copied/SUB=big invalid-submission
+fi
+expect_clean
+
+it "a single file is what its own name says"
+cupel_run submissions.yaml --only large --only large-ro --only small --only small-ro --only name
+for job in large large-ro; do
+    expect_verdict $job invalid-submission
+    expect_evidence $job "large.c has 1 MiB: \`max-size\` is 1000 B"
+done
+expect_equal "$(log small)$(log small-ro)" smallsmall
+expect_verdict name invalid-submission
+
+if [[ -f theirs/one.c ]]; then
+    it "another user's file is not handed in by a hard link"
+    job_file hard.yaml <<'YAML'
+cupel: 1
+jobs:
+  cow: {user: nobody, inputs: [{from: theirs/one.c, to: /w/x, untrusted: true}], run: [/bin/cat, /w/x]}
+  ro: {user: nobody, inputs: [{from: theirs/one.c, to: /w/x, untrusted: true, mode: ro}], run: [/bin/cat, /w/x]}
+  stdin: {matrix: {F: {files: "theirs/*"}}, user: nobody, stdin-file: "${{ F }}", run: [/bin/cat]}
+YAML
+    cupel_run hard.yaml
+    for job in cow ro stdin/F=one.c; do
+        expect_verdict $job invalid-submission
+        expect_evidence $job "is a hard link to a file of another user"
+    done
+    expect_not grep -rq SECRET out
+fi
+expect_clean
+
+all_done
