@@ -99,6 +99,11 @@ static void make_job(struct session *s)
     s->job->coverage = (struct jobs_coverage){0};
     if (s->terminal)
         s->job->devices |= 1u << JOBS_DEVICE_TTY | 1u << JOBS_DEVICE_PTS | 1u << JOBS_DEVICE_PTMX;
+}
+
+/* Lets go of them in a sandbox of the session's own; one in a running job has what that has. */
+static void hold_less(struct session *s)
+{
     for (size_t i = 0; i < ARRAY_SIZE(not_held); i++)
         s->job->limits.set &= ~(1u << not_held[i]);
 }
@@ -228,6 +233,7 @@ int session_shell(const struct session_options *options, int *ret_exit, struct c
     int r;
 
     session_begin(&s, options);
+    hold_less(&s);
     if (o.no_secrets && options->job->n_secrets > 0)
         log_warning("the secrets of job '%s' are not given to it again without --secrets",
                     options->job->name);
