@@ -37,7 +37,7 @@ struct capture {
      * -EBADF */
     int raw[2];
 };
-/* Without any limit, which the caller sets. */
+/* Begins without any limit, which the caller sets. */
 void capture_init(struct capture *c, struct reports_out *out, const char *name, int out_pipe,
                   int err_pipe);
 /* Takes secrets out of what comes; `job` says what of it is compared. Before the first byte. */

@@ -458,7 +458,7 @@ static void test_limits(void **state)
         {JOB("inputs: [{from: ., untrusted: true, allowed: [/a]}]"),
          "3:60: 'allowed' must name what is in the directory, relative to it: '/a'\n"},
         {JOB("inputs: [{from: ., untrusted: true, required: [src/**]}]"),
-         "3:63: 'required' must name files: 'src/**' is any that there is\n"},
+         "3:61: 'required' must name files: 'src/**' is any that there is\n"},
         {JOB("limits: {wall: {kill: 1s}}"),
          "3:24: a limit that is given twice needs the key 'limit'\n"},
         {JOB("limits: {cpu-time: {limit: 2s, kill: 1s}}"),

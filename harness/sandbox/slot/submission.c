@@ -30,7 +30,7 @@ struct checking {
 };
 
 /* What the entries of one directory are matched against. */
-struct place {
+struct submission_place {
     int fd;
     unsigned depth;
     bool asks_seen;
@@ -38,7 +38,7 @@ struct place {
     struct seen_at seen;
 };
 
-static void place_free(struct place *p)
+static void place_free(struct submission_place *p)
 {
     base_closep(&p->fd);
     pattern_states_free(&p->allowed);
@@ -107,7 +107,7 @@ static bool is_of_another(const struct checking *c, const struct stat *st)
     return !c->is_copy && st->st_nlink > 1 && st->st_uid != c->owner;
 }
 
-static int check_file(struct checking *c, const struct place *at, const char *name,
+static int check_file(struct checking *c, const struct submission_place *at, const char *name,
                       const char *path, const struct stat *st)
 {
     uint64_t size = (uint64_t)st->st_size;
@@ -127,11 +127,13 @@ static int check_file(struct checking *c, const struct place *at, const char *na
 
 /* ---- a directory ---- */
 
-static int walk(struct checking *c, struct place *at);
+static int walk(struct checking *c, struct submission_place *at);
 
-static int enter(struct checking *c, const struct place *at, const char *name, struct seen_at *seen)
+static int enter(struct checking *c, const struct submission_place *at, const char *name,
+                 struct seen_at *seen)
 {
-    struct place below = {.depth = at->depth + 1, .asks_seen = at->asks_seen, .seen = *seen};
+    struct submission_place below = {
+        .depth = at->depth + 1, .asks_seen = at->asks_seen, .seen = *seen};
     int r;
 
     *seen = (struct seen_at){0};
@@ -168,7 +170,7 @@ static int check_bounds(struct checking *c)
                            (unsigned)(CHECK_NS / NSEC_PER_SEC));
 }
 
-static int check_entry(struct checking *c, const struct place *at, const char *name)
+static int check_entry(struct checking *c, const struct submission_place *at, const char *name)
 {
     cleanup_close int fd = openat(at->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct seen_at below = {0};
@@ -195,7 +197,7 @@ static int check_entry(struct checking *c, const struct place *at, const char *n
     return r;
 }
 
-static int walk(struct checking *c, struct place *at)
+static int walk(struct checking *c, struct submission_place *at)
 {
     int own = fcntl(at->fd, F_DUPFD_CLOEXEC, 0), r = 0;
     DIR *list = own < 0 ? NULL : fdopendir(own);
@@ -226,7 +228,8 @@ static int walk(struct checking *c, struct place *at)
 
 /* ---- all of it ---- */
 
-/* Of a pattern with braces, which stands in several parts, one that is there is enough. */
+/* Checks that what must be there is: of a pattern with braces, which stands in several parts, one
+ * is enough. */
 static int check_required(const struct checking *c)
 {
     const struct jobs_globs *g = &c->in->required;
@@ -245,7 +248,7 @@ static int check_required(const struct checking *c)
     return 0;
 }
 
-static void begin(struct checking *c, struct place *top)
+static void begin(struct checking *c, struct submission_place *top)
 {
     if (c->in->allowed.patterns != NULL) {
         c->allowed = patterns_new(c->in->allowed.patterns, "/");
@@ -257,7 +260,7 @@ static void begin(struct checking *c, struct place *top)
     }
 }
 
-static int check_directory(struct checking *c, struct place *top, int fd)
+static int check_directory(struct checking *c, struct submission_place *top, int fd)
 {
     int r;
 
@@ -274,7 +277,8 @@ static int check_directory(struct checking *c, struct place *top, int fd)
 }
 
 /* A single file is what is in it: its own name is what the patterns are about. */
-static int check_single(struct checking *c, const struct place *top, const struct stat *st)
+static int check_single(struct checking *c, const struct submission_place *top,
+                        const struct stat *st)
 {
     const char *slash = strrchr(c->in->from, '/');
     const char *name = slash != NULL ? slash + 1 : c->in->from;
@@ -289,7 +293,7 @@ int submission_check(int fd, const struct jobs_input *in, bool is_copy, struct c
 {
     struct checking c = {
         .in = in, .err = err, .is_copy = is_copy, .until = clock_monotonic_ns() + CHECK_NS};
-    struct place top = {.fd = -EBADF};
+    struct submission_place top = {.fd = -EBADF};
     struct stat st;
     int r;
 
