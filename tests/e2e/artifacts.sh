@@ -109,7 +109,7 @@ expect_equal "$(artifact plain no.log)$(artifact plain three.txt)" ""
 expect [ -x "$(artifact plain tool)" ]
 
 it "no set-id bit, device or foreign owner comes out"
-expect_equal "$(find "$a" ! -user 0 -o -perm /6000 -o -type b -o -type c -o -type p -o -type s)" ""
+expect_equal "$(find "$a" ! -user "${CUPEL_TEST_USER:-0}" -o -perm /6000 -o -type b -o -type c -o -type p -o -type s)" ""
 
 it "a directory is collected with what is in it"
 expect_equal "$(cat "$(artifact directory a)" "$(artifact directory b)" | tr '\n' ' ')" "1 2 "

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Jobs whose inputs have changed (--changed): what git says of them, and that a repository gets nothing run by it.
+# No twin as an ordinary user: git is asked by whoever starts cupel, in any case.
 # sanitizers: no
 # time-limit: 90
 # shellcheck source=tests/e2e/lib.sh

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Which files are read when none is named; what --dry-run and --json tell; which jobs of a file run (--only, --skip, --tag, --rerun-failed), in which order (--shuffle), and after how many failures no more (--fail-fast=N).
+# No twin as an ordinary user: what runs is chosen before anything asks who that is.
 # time-limit: 120
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"

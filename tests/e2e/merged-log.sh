@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # logs/JOB.log: both streams of a job as lines with their times.
+# No twin as an ordinary user: what a job writes comes through the same pipes, to the same process.
 # sanitizers: no
 # time-limit: 60
 # shellcheck source=tests/e2e/lib.sh

@@ -32,6 +32,11 @@ it "what others wait for runs once, and that is said"
 expect_result built '.attempts == 1 and (has("repeated") | not)'
 expect_stderr '^cupel: not repeated, since other jobs wait for them: built$'
 
+if [[ -n ${CUPEL_TEST_USER-} ]]; then # nothing of the rest is different for an ordinary user
+    all_done
+    exit 0
+fi
+
 it "--repeat with --until-fail ends the run at the first job that does not pass, or when each has run so often"
 cupel_run repeat.yaml -j 1 --only good --only steps --repeat 3 --until-fail
 expect_exit 0

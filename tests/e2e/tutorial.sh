@@ -15,6 +15,7 @@ cd sum || exit 1
 sed '/^## From a pipeline$/,$d' "$top/docs/ci.md" >"$T/page"
 awk '/^```file / {file = $2; next} /^```$/ {file = ""} file != "" {print >file}' "$T/page"
 sed -n 's/^\$ //p' "$T/page" >"$T/commands"
+[[ -z ${CUPEL_TEST_USER-} ]] || chown "$CUPEL_TEST_USER" ./*
 
 # run_shown PATTERN: the next command of the page, which has to match.
 run_shown() {
