@@ -160,6 +160,9 @@ struct jobs_expected_file {
     struct jobs_host_path host;
 };
 
+/* How long a regular expression of `expect` may be. */
+#define JOBS_REGEX_MAX 4096
+
 /* What is expected of a step. */
 struct jobs_expect {
     int exit;                /* expected exit code; -1: any is fine (only with signal) */
@@ -167,6 +170,8 @@ struct jobs_expect {
     const char *stdout_text; /* NULL: not checked */
     size_t stdout_len;
     struct jobs_host_path stdout_file; /* path NULL: not checked */
+    const char *regex;                 /* of standard output, by PCRE2; NULL: not checked */
+    size_t regex_len;
     const char *stderr_text;
     size_t stderr_len;
     struct jobs_host_path stderr_file;

@@ -299,7 +299,12 @@ TABLE(expect, "Keys of `expect`", "'expect'",
        .forms = FORM_MAP,
        .type = TYPE_HOST_PATH,
        .set = key_set_expected_files},
-      LATER("regex", "a regular expression", "that standard output must match"),
+      {.name = "regex",
+       .value = "a regular expression",
+       .help = "Perl's (PCRE2), which must match somewhere in standard output, of 16 MiB at most",
+       .forms = FORM_ONE,
+       .type = TYPE_TEXT,
+       .set = key_set_regex},
       LATER("checker", "an argv list", "a program that judges the output, in its own sandbox"));
 
 #define INPUT_FIELD(member) offsetof(struct jobs_input, member)

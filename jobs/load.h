@@ -422,6 +422,8 @@ void pools_read(struct loader *l, const struct node *pools);
 void draft_read_inputs(struct loader *l, struct draft *d);
 /* Adds what `mounts` says to the inputs that were read, and the rest to the model. */
 void mounts_read(struct loader *l, struct draft *d);
+/* of expect: regex.c */
+key_set_fn key_set_regex;
 /* Checks that nothing is expected of a tmpfs when the job has ended. */
 void mounts_check(struct loader *l, const struct draft *d);
 /* Whether the path is `dir` or lies in it. */

@@ -237,7 +237,6 @@ static const struct {
      "compiled"},
     {"job", "points", "leave it out"},
     {"job", "visibility", "leave it out"},
-    {"expect", "regex", "compare within the script, for example with grep"},
     {"expect", "checker", "run it as a second step of the job"},
 };
 

@@ -13,8 +13,8 @@
 #include "harness/attempt/caches.h"
 #include "harness/attempt/coverage.h"
 #include "harness/attempt/evidence.h"
-#include "harness/attempt/expect.h"
 #include "harness/attempt/expect_left.h"
+#include "harness/attempt/expect_regex.h"
 #include "harness/attempt/near_limit.h"
 #include "harness/attempt/test_results.h"
 #include "harness/run/instances.h"
@@ -49,7 +49,7 @@ static void finish_steps(struct attempt *a)
     capture_mark(&a->capture);
     attempt_note_input(a, a->step);
     if (last->ended && a->step + 1 == a->facts->n_steps && a->facts->cause == CAUSE_NONE &&
-        expect_check(a->job, a->step, &a->capture, last, &err) < 0)
+        attempt_expect(a, a->step, &err) < 0)
         attempt_fail(a, &err);
     /* `after` writes into the same logs, and may go on with what the last step began */
     if ((a->job->after == NULL || a->capture.over) && capture_finish(&a->capture, &err) < 0)

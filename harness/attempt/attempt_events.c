@@ -7,7 +7,7 @@
 #include "harness/attempt/attempt_limits.h"
 #include "harness/attempt/billing.h"
 #include "harness/attempt/blame.h"
-#include "harness/attempt/expect.h"
+#include "harness/attempt/expect_regex.h"
 #include "harness/attempt/slot.h"
 #include "harness/attempt/wire.h"
 #include "harness/run/instances.h"
@@ -328,7 +328,7 @@ static void on_step_quiet(struct attempt *a, const struct sandbox_event *e)
     attempt_note_input(a, e->step);
     sandbox_input_again(&a->sandbox);
     attempt_judge_step(a);
-    if (!last && expect_check(a->job, e->step, &a->capture, s, &err) < 0)
+    if (!last && attempt_expect(a, e->step, &err) < 0)
         attempt_fail(a, &err);
     go_on_after(a, e->step);
 }

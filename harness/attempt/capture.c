@@ -31,7 +31,7 @@ int capture_redact(struct capture *c, const struct redact *redact, const struct 
     for (size_t i = 0; i < job->n_steps; i++) {
         const struct jobs_expect *e = &job->steps[i].expect;
 
-        compared[0] |= e->stdout_text != NULL || e->stdout_file.path != NULL;
+        compared[0] |= e->stdout_text != NULL || e->stdout_file.path != NULL || e->regex != NULL;
         compared[1] |= e->stderr_text != NULL || e->stderr_file.path != NULL;
     }
     for (int which = 0; which < 2; which++)

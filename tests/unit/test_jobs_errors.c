@@ -167,9 +167,12 @@ static void test_unknown_and_unsupported_keys(void **state)
         {JOB("memroy: 1M"),
          "3:15: unknown key 'memroy' in a job, did you mean 'memory' under 'limits'?\n"},
         {JOB("frobnicate: 1M"), "3:15: unknown key 'frobnicate' in a job\n"},
-        {JOB("expect: {regex: a}"),
-         "3:24: key 'regex' is not supported yet; until it is: compare within the script, for "
-         "example with grep\n"},
+        {JOB("expect: {regex: 'a(b'}"),
+         "3:31: 'regex' is no regular expression: missing closing parenthesis, at its end\n"},
+        {JOB("expect: {regex: 'a)bc'}"),
+         "3:31: 'regex' is no regular expression: unmatched closing parenthesis, at its byte 2: "
+         "')bc'\n"},
+        {JOB("expect: {regex: ''}"), "3:31: 'regex' must have 1 to 4096 bytes\n"},
         {JOB("expect: {compare: token}"),
          "3:33: 'compare' must be exact, trim, tokens or numbers, not 'token', did you mean "
          "'tokens'?\n"},

@@ -27,6 +27,7 @@ static const char *const left_behind[] = {
     "liblzma.so",
     "libmnl.so",
     "libnettle.so",
+    "libpcre2-8.so",
     "libseccomp.so",
     "libstdc++.so",
     "libxml2.so",
