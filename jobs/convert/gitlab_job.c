@@ -506,7 +506,9 @@ void gitlab_job_write(struct gitlab *g, struct gitlab_job *j, struct out *job)
         const struct node *v = words[i].from_default ? gitlab_word(g, j->node, words[i].word)
                                                      : node_child(j->node, words[i].word);
 
-        if (v == NULL || (v->kind == NODE_LIST && v->n == 0 && !v->reference))
+        /* an empty list of anything but commands is as good as none */
+        if (v == NULL ||
+            (v->kind == NODE_LIST && v->n == 0 && !v->reference && words[i].write != word_script))
             continue;
         if (words[i].write != NULL)
             words[i].write(g, j, job, v);
