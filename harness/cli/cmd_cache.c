@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_cache: what jobs have saved for later ones: list, remove, gc. The work is rootfs-cache's. */
 #include "harness/cli/cli.h"
+#include "harness/cli/cli_collect.h"
 #include "harness/cli/cmd_rootfs.h"
 
 #include <jansson.h>
@@ -8,7 +9,6 @@
 #include <time.h>
 
 #define FIELD(name) offsetof(struct cache_arguments, name)
-#define NOT_SAID UINT64_MAX
 
 struct cache_arguments {
     struct cli_words words;
@@ -123,17 +123,10 @@ static int do_remove(struct cache *cache, struct cache_arguments *a, struct cupe
 
 static int do_gc(struct cache *cache, struct cache_arguments *a, struct cupel_error *err)
 {
-    struct cache_collected done;
-    char size[UNIT_TEXT_SIZE];
+    struct cache_collected done = {0};
     int r;
 
-    a->gc.older_seconds = a->older_ns != NOT_SAID        ? a->older_ns / NSEC_PER_SEC
-                          : a->gc.keep_bytes == NOT_SAID ? 0 /* everything that may go */
-                                                         : UINT64_MAX;
-    r = cache_gc(cache, &a->gc, &done, err);
-    if (r == 0)
-        (void)printf("%zu cache%s removed, %s\n", done.removed, done.removed == 1 ? "" : "s",
-                     unit_format_size(done.freed, size));
+    r = cli_collect(cache, &a->gc, a->older_ns, "cache", &done, err);
     if (r == 0 && done.results > 0)
         (void)printf("%zu result%s of jobs removed\n", done.results, done.results == 1 ? "" : "s");
     if (r == 0 && done.lost > 0)
@@ -237,8 +230,8 @@ static int run_action(const struct cache_action *action, struct cache_arguments 
 
 int cli_cache(int argc, char **argv)
 {
-    struct cache_arguments a = {.gc = {.keep_bytes = NOT_SAID, .saved_only = true},
-                                .older_ns = NOT_SAID};
+    struct cache_arguments a = {.gc = {.keep_bytes = COLLECT_NOT_SAID, .saved_only = true},
+                                .older_ns = COLLECT_NOT_SAID};
     const char *word = argc > 1 ? argv[1] : NULL;
     const struct cache_action *action = NULL;
     int code;

@@ -3,6 +3,7 @@
  * rootfs-cache's; what people are told of roots and their users is cmd_rootfs_show.c's. */
 #include "harness/cli/cmd_rootfs.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/cli_collect.h"
 #include "harness/cli/cli_settings.h"
 #include "harness/cli/output.h"
 #include "harness/prepare/roots.h"
@@ -11,7 +12,6 @@
 #include <string.h>
 
 #define FIELD(name) offsetof(struct rootfs_arguments, name)
-#define NOT_SAID UINT64_MAX
 
 static void rootfs_watcher(void *data, const struct cache_progress *progress)
 {
@@ -125,18 +125,9 @@ static int do_verify(struct cache *cache, struct rootfs_arguments *a, struct cup
 
 static int do_gc(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
 {
-    struct cache_collected done;
-    char size[UNIT_TEXT_SIZE];
-    int r;
+    struct cache_collected done = {0};
 
-    a->gc.older_seconds = a->older_ns != NOT_SAID        ? a->older_ns / NSEC_PER_SEC
-                          : a->gc.keep_bytes == NOT_SAID ? 0 /* everything that may go */
-                                                         : UINT64_MAX;
-    r = cache_gc(cache, &a->gc, &done, err);
-    if (r == 0)
-        (void)printf("%zu layer%s removed, %s\n", done.removed, done.removed == 1 ? "" : "s",
-                     unit_format_size(done.freed, size));
-    return r;
+    return cli_collect(cache, &a->gc, a->older_ns, "layer", &done, err);
 }
 
 /* ---- the commands ---- */
@@ -363,7 +354,8 @@ static int run_action(const struct action *action, struct rootfs_arguments *a)
 
 int cli_rootfs(int argc, char **argv)
 {
-    struct rootfs_arguments a = {.gc = {.keep_bytes = NOT_SAID}, .older_ns = NOT_SAID};
+    struct rootfs_arguments a = {.gc = {.keep_bytes = COLLECT_NOT_SAID},
+                                 .older_ns = COLLECT_NOT_SAID};
     const char *word = argc > 1 ? argv[1] : NULL;
     const struct action *action;
     int code;

@@ -415,20 +415,28 @@ locked_run() {
     started=$!
 }
 caches_of() { jq -c 'select(.id == "make") | [.verdict, .caches[0].hit, .caches[0].saved]' "$T/out-$1/results.jsonl"; }
+# two_at_once: with nothing saved, $first has the cache's turn, and $second waits for it, until the gate says more.
+two_at_once() {
+    forget
+    : >gate
+    locked_run first --set R=locked
+    first=$started
+    expect wait_until 30 has_turn "$first"
+    locked_run second --set R=locked
+    second=$started
+    expect wait_until 30 has_turn "$second"
+}
+# expect_ends 'ONE TWO': the exit codes of both.
+expect_ends() {
+    wait "$first" && one=0 || one=$?
+    wait "$second" && two=0 || two=$?
+    expect_equal "$one $two" "$1"
+}
 
 it "of jobs with one key that is locked, in two runs, the second waits, and finds what the first has saved"
-forget
-: >gate
-locked_run first --set R=locked
-first=$started
-expect wait_until 30 has_turn "$first"
-locked_run second --set R=locked
-second=$started
-expect wait_until 30 has_turn "$second"
+two_at_once
 echo open >gate
-wait "$first" && one=0 || one=$?
-wait "$second" && two=0 || two=$?
-expect_equal "$one $two" '0 0'
+expect_ends '0 0'
 expect_equal "$(caches_of first) $(caches_of second)" '["passed","miss",true] ["passed","exact",null]'
 expect grep -q "waited .* for the cache 'l-one', which another job was making" second.out
 
@@ -445,29 +453,14 @@ expect_result make '.caches[0] == {"key": "l-one", "hit": "miss", "saved": true}
 echo open >gate
 wait "$first" && one=0 || one=$?
 expect_equal "$one $(caches_of first)" '0 ["passed","miss",null]'
-forget
-: >gate
-locked_run first --set R=locked
-first=$started
-expect wait_until 30 has_turn "$first"
-locked_run second --set R=locked
-second=$started
-expect wait_until 30 has_turn "$second"
+two_at_once
 echo fail >gate
-wait "$first" && one=0 || one=$?
-wait "$second" && two=0 || two=$?
-expect_equal "$one $two" '1 1'
+expect_ends '1 1'
 expect_equal "$(caches_of first) $(caches_of second)" '["failed","miss",null] ["failed","miss",null]'
 expect grep -q "waited .* for the cache 'l-one'" second.out
 
 it "who waits for a cache can be cancelled"
-: >gate
-locked_run first --set R=locked
-first=$started
-expect wait_until 30 has_turn "$first"
-locked_run second --set R=locked
-second=$started
-expect wait_until 30 has_turn "$second"
+two_at_once
 kill -INT "$second"
 wait "$second" && two=0 || two=$?
 echo open >gate

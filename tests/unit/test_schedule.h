@@ -70,3 +70,19 @@ static inline void pass(struct schedule *s, size_t job)
 {
     schedule_ended(s, job, SCHEDULE_PASSED, must_not_skip, NULL);
 }
+
+/* Expects that nothing is left to do, and frees it. */
+static inline void expect_done(struct schedule *s)
+{
+    assert_true(schedule_done(s));
+    schedule_free(s);
+}
+
+/* Adds needs with 0 at their top, 1 and 2 at the sides, and 3 below both of them. */
+static inline void add_diamond(struct schedule *s)
+{
+    schedule_add_need(s, 1, 0, SCHEDULE_NEED_SUCCESS);
+    schedule_add_need(s, 2, 0, SCHEDULE_NEED_SUCCESS);
+    schedule_add_need(s, 3, 1, SCHEDULE_NEED_SUCCESS);
+    schedule_add_need(s, 3, 2, SCHEDULE_NEED_SUCCESS);
+}

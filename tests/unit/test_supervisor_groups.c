@@ -33,8 +33,7 @@ static void test_group_starts_together(void **state)
     assert_none(s);
     for (size_t i = 0; i < 6; i++)
         schedule_ended(s, i, true, must_not_skip, NULL);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 /* A job outside may overtake a group whose needs are not met. */
@@ -79,8 +78,7 @@ static void test_group_is_skipped_as_a_whole(void **state)
     assert_int_equal(r.because_of[2], 1);
     assert_none(s);
     schedule_ended(s, 4, true, must_not_skip, NULL);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 /* One that failed does not take back those that started with it. */
@@ -99,8 +97,7 @@ static void test_group_member_that_fails(void **state)
     assert_int_equal(r.job[0], 2);
     assert_false(schedule_done(s));
     schedule_ended(s, 1, true, must_not_skip, NULL);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 static void test_group_is_abandoned(void **state)
@@ -116,8 +113,7 @@ static void test_group_is_abandoned(void **state)
     assert_int_equal(r.n, 3);
     assert_none(s);
     schedule_ended(s, 0, true, must_not_skip, NULL);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 /* ---- what jobs share ---- */
@@ -151,8 +147,7 @@ static void test_admission(void **state)
     assert_true(schedule_next(s, 6, &job));
     assert_int_equal(job, 5);
     schedule_ended(s, 5, true, NULL, NULL);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 /* Small ones that come before it by rank keep coming, since what they need ends, or since they are

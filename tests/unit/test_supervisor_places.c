@@ -22,8 +22,7 @@ static void test_one_after_the_other(void **state)
     pass(s, 3);
     assert_next(s, 2);
     pass(s, 2);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 /* What wants few does not overtake what wants many. */
@@ -50,8 +49,7 @@ static void test_many_have_their_turn(void **state)
     assert_none(s);
     pass(s, 3);
     pass(s, 4);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 /* Keeps what one that waits has got, and nobody waits in a circle. */
@@ -78,8 +76,7 @@ static void test_several(void **state)
     pass(s, 2);
     assert_next(s, 3);
     pass(s, 3);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 /* Makes way at once where who waits in front is skipped, and gives back what it had. */
@@ -109,8 +106,7 @@ static void test_skipped_while_it_waits(void **state)
     pass(s, 4);
     pass(s, 2);
     pass(s, 0);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 static void test_again_and_held(void **state)
@@ -135,8 +131,7 @@ static void test_again_and_held(void **state)
     assert_int_equal(abandoned.n, 2);
     pass(s, 2);
     assert_none(s);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 /* Whose turn in a pool it is, and who lacks places then, leaves the turn to the next of the pool.
@@ -164,8 +159,7 @@ static void test_places_and_pools(void **state)
     assert_next(s, 2);
     pass(s, 2);
     pass(s, 4);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 /* Takes them in one order, however they were told. */
@@ -224,8 +218,7 @@ static void test_at_random(void **state)
         pass(s, running[job]);
         running[job] = running[--n];
     }
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 int main(void)

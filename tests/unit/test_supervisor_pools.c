@@ -37,8 +37,7 @@ static void test_pool_bounds_how_many_run(void **state)
     schedule_ended(s, 3, SCHEDULE_PASSED, must_not_skip, NULL);
     assert_none(s);
     schedule_ended(s, 4, SCHEDULE_PASSED, must_not_skip, NULL);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 static void test_pool_that_fails_fast(void **state)
@@ -65,8 +64,7 @@ static void test_pool_that_fails_fast(void **state)
     assert_none(s);
     schedule_ended(s, 1, SCHEDULE_FAILED, must_not_skip, NULL);
     schedule_ended(s, 6, SCHEDULE_PASSED, must_not_skip, NULL);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 /* A parked job may be skipped or abandoned before its turn comes. */
@@ -84,8 +82,7 @@ static void test_pool_of_whom_some_never_start(void **state)
     assert_int_equal(abandoned.n, 2);
     schedule_ended(s, 0, SCHEDULE_PASSED, must_not_skip, NULL);
     assert_none(s);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 /* Each is parked and comes back once, so that very many cost no more than many. */
@@ -105,8 +102,7 @@ static void test_pool_of_very_many(void **state)
             assert_none(s);
         schedule_ended(s, i, SCHEDULE_PASSED, must_not_skip, NULL);
     }
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
     free(pool);
 }
 

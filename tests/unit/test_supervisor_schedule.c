@@ -54,10 +54,7 @@ static void test_diamond(void **state)
     struct schedule *s = schedule_new(4);
 
     (void)state;
-    schedule_add_need(s, 1, 0, SCHEDULE_NEED_SUCCESS);
-    schedule_add_need(s, 2, 0, SCHEDULE_NEED_SUCCESS);
-    schedule_add_need(s, 3, 1, SCHEDULE_NEED_SUCCESS);
-    schedule_add_need(s, 3, 2, SCHEDULE_NEED_SUCCESS);
+    add_diamond(s);
     assert_next(s, 0);
     assert_none(s);
     schedule_ended(s, 0, true, must_not_skip, NULL);
@@ -68,8 +65,7 @@ static void test_diamond(void **state)
     schedule_ended(s, 1, true, must_not_skip, NULL);
     assert_next(s, 3);
     schedule_ended(s, 3, false, must_not_skip, NULL);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 /* Each is skipped once, with the need that failed or was skipped itself. */
@@ -79,10 +75,7 @@ static void test_failing_top_of_a_diamond(void **state)
     struct noted r = {0};
 
     (void)state;
-    schedule_add_need(s, 1, 0, SCHEDULE_NEED_SUCCESS);
-    schedule_add_need(s, 2, 0, SCHEDULE_NEED_SUCCESS);
-    schedule_add_need(s, 3, 1, SCHEDULE_NEED_SUCCESS);
-    schedule_add_need(s, 3, 2, SCHEDULE_NEED_SUCCESS);
+    add_diamond(s);
     assert_next(s, 0);
     schedule_ended(s, 0, false, on_skip, &r);
     assert_int_equal(r.n, 3);
@@ -95,8 +88,7 @@ static void test_failing_top_of_a_diamond(void **state)
     assert_false(schedule_done(s));
     assert_next(s, 4);
     schedule_ended(s, 4, true, must_not_skip, NULL);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 /* One side failed, and what was skipped for it stays so when the other side passes or fails later.
@@ -119,8 +111,7 @@ static void test_failing_side_while_the_other_runs(void **state)
         assert_int_equal(r.because_of[1], 2);
         schedule_ended(s, 1, passed != 0, must_not_skip, NULL);
         assert_none(s);
-        assert_true(schedule_done(s));
-        schedule_free(s);
+        expect_done(s);
     }
 }
 
@@ -160,8 +151,7 @@ static void test_long_chain_passes(void **state)
         assert_none(s);
         schedule_ended(s, i, true, must_not_skip, NULL);
     }
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 static void test_long_chain_is_skipped_without_recursion(void **state)
@@ -178,8 +168,7 @@ static void test_long_chain_is_skipped_without_recursion(void **state)
     assert_int_equal(r.n, N - 1);
     assert_int_equal(r.job[63], 64);
     assert_int_equal(r.because_of[63], 63);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 static void test_one_need_of_many(void **state)
@@ -195,8 +184,7 @@ static void test_one_need_of_many(void **state)
     schedule_ended(s, LONG - 1, false, on_skip, &r);
     assert_int_equal(r.n, LONG - 1);
     assert_int_equal(r.job[0], 0);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 static void test_abandon(void **state)
@@ -248,8 +236,7 @@ static void test_again(void **state)
     schedule_ended(s, 2, true, must_not_skip, NULL);
     assert_false(schedule_done(s));
     schedule_ended(s, 3, true, must_not_skip, NULL);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 /* What is repeated comes after all that is ready, and those that were repeated before it. */
@@ -295,8 +282,7 @@ static void test_again_and_abandoned(void **state)
     assert_int_equal(r.job[1], 2);
     assert_none(s);
     schedule_ended(s, 0, true, must_not_skip, NULL);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 /* Jobs 1 to 4 need job 0 each in its own way, and 5 to 7 need job 1. */
@@ -382,8 +368,7 @@ static void test_many_ready_in_order(void **state)
         assert_next(s, i);
     for (size_t i = 1; i < N; i += 2)
         schedule_ended(s, i, true, must_not_skip, NULL);
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 /* Two hundred thousand jobs, half of them blocked to the end: looking at each for each would not
@@ -407,8 +392,7 @@ static void test_many_blocked_jobs_cost_nothing(void **state)
         assert_next(s, i);
         schedule_ended(s, i, i % 2 == 0, must_not_skip, NULL);
     }
-    assert_true(schedule_done(s));
-    schedule_free(s);
+    expect_done(s);
 }
 
 /* Many random graphs: needs lead to lower ranks of a shuffled order; every job ends once, none
