@@ -286,6 +286,25 @@ static inline void same_plan(const char *text, const char *plain)
     unload(&b);
 }
 
+static inline void assert_list(const char *const *list, const char *joined)
+{
+    cleanup_strbuf struct strbuf b = {0};
+
+    strbuf_add(&b, "", 0);
+    for (; *list != NULL; list++)
+        strbuf_addf(&b, "<%s>", *list);
+    assert_string_equal(b.data, joined);
+}
+
+static inline void full_plan(struct jobs_plan **ret)
+{
+    cleanup_strbuf struct strbuf problems = {0};
+    struct cupel_error err;
+
+    if (jobs_load(FIXTURES "/full.yaml", ret, &problems, &err) < 0)
+        fail_msg("%s\n%s", err.message, problems.data);
+}
+
 /* ---- mistakes, and the problems that they give ---- */
 
 struct mistake {
