@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* key_tables: private to jobs: how a table of keys is written down (keys.c, keys_parts.c). */
+/* key_tables: private to jobs: how a table of keys is written down (keys.c, keys_*.c). */
 #pragma once
 
 #include "jobs/limits.h"
 #include "jobs/load.h"
+
+#define WORDS_SIZE "a size such as 64K, 512M or 1.5G"
+/* Networks that are words. */
+extern const struct choice keys_choices_network[];
 
 #define TABLE(id_, title_, what_, ...)                                                             \
     static const struct key id_##_list[] = {__VA_ARGS__};                                          \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* limits: the one list of limits, expanded into jobs_limit_table (limits.c) and into the key table
- * (keys.c). Private to jobs/.
+ * (keys_limits.c). Private to jobs/.
  *
  * X(ID, key, report key, unit, smallest and largest value in the model's unit, may stand in a step,
  * help)
