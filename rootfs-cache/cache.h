@@ -204,6 +204,9 @@ int cache_derive(struct cache *cache, const struct cache_recipe *recipe,
  * not see. Of `path`, `trusted` bytes are followed (file_open_trusted). */
 int cache_digest_path(struct cache *cache, const char *path, size_t trusted, const char *without,
                       char ret_hex[CACHE_KEY_LEN + 1], struct cupel_error *err);
+/* Computes one that is another after any change there, also one that was taken back. */
+int cache_witness_path(const char *path, size_t trusted, const char *without,
+                       char ret_hex[CACHE_KEY_LEN + 1], struct cupel_error *err);
 
 /* ---- caches of jobs: directories that one run saves for later ones ---- */
 

@@ -225,16 +225,19 @@ static void tell_changes(const struct watching *w)
 {
     cleanup_strbuf struct strbuf names = {0};
     cleanup_free char *here = realpath(".", NULL);
-    size_t n_here = here != NULL ? strlen(here) : 0;
+    size_t n_here = here != NULL ? strlen(here) : 0, n = 0;
+    struct strset told = {0}; /* what changed while the job file was wrong may have changed again */
 
     for (size_t i = 0; i < w->changes.n; i++) {
         cleanup_free char *path = xasprintf("/%s", w->changes.paths[i]);
         bool is_here = n_here > 1 && str_starts(path, here) && path[n_here] == '/';
 
-        add_name(&names, i, path + (is_here ? n_here + 1 : 0));
+        if (strset_add(&told, path))
+            add_name(&names, n++, path + (is_here ? n_here + 1 : 0));
     }
-    if (w->changes.n > 0)
-        tell_names("changed", &names, w->changes.n);
+    strset_free(&told);
+    if (n > 0)
+        tell_names("changed", &names, n);
 }
 
 /* Notes which jobs there were, to tell those that are new. */

@@ -3,7 +3,8 @@
  * the job file says of it, its environment, what is in its inputs, the same of the jobs that it
  * starts from, and the machine. What depends on more than that is never cached (jobs/job_result.c).
  * Inputs are read before the first job, and once more after the last one: what has passed with
- * other ones than those is not kept. */
+ * other ones than those is not kept. Nor is it where they were others in between, as under `git
+ * stash`, which the times of their changes tell. */
 #include "harness/prepare/cached_results.h"
 
 #include "base/path_list.h"
@@ -20,15 +21,17 @@
 /* A path whose content was digested; many jobs may have it. */
 struct digested {
     const struct jobs_host_path *path;
-    char hex[CACHE_KEY_LEN + 1];
+    char hex[CACHE_KEY_LEN + 1], witness[CACHE_KEY_LEN + 1];
 };
 
 struct result_keys {
     struct prepared *p;
+    bool is_last;  /* all jobs have ended */
     void *digests; /* tsearch's, of struct digested */
     struct arena *arena;
     const char **texts; /* of one job */
     size_t n;
+    struct strbuf witness; /* of the same */
     const char *machine;
 };
 
@@ -59,6 +62,23 @@ static void texts_of(struct result_keys *k, const char *what, const char *const 
         text_of(k, arena_strdup(k->arena, list[i]));
 }
 
+/* The first witness is taken before what it is of is read, and the last one after that: what
+ * changes meanwhile is seen by one of the two. */
+static int digest_path(const struct result_keys *k, struct digested *d, const char *hidden,
+                       struct cupel_error *err)
+{
+    const struct jobs_host_path *p = d->path;
+    int r = 0;
+
+    if (!k->is_last)
+        r = cache_witness_path(p->path, p->trusted, hidden, d->witness, err);
+    if (r == 0)
+        r = cache_digest_path(k->p->cache, p->path, p->trusted, hidden, d->hex, err);
+    if (r == 0 && k->is_last)
+        r = cache_witness_path(p->path, p->trusted, hidden, d->witness, err);
+    return r;
+}
+
 /* Adds what is in a file or directory, but nothing of the out directory in there. A link that the
  * job will not follow is not followed here. */
 static int content_of(struct result_keys *k, const struct jobs_host_path *path,
@@ -73,16 +93,17 @@ static int content_of(struct result_keys *k, const struct jobs_host_path *path,
     d->path = path;
     at = tfind(d, &k->digests, digested_by_path);
     if (at != NULL) {
-        text_of(k, (*(struct digested **)at)->hex);
-        return 0;
+        d = *(struct digested **)at;
+    } else {
+        hidden = stat(path->path, &st) == 0 ? sandbox_hidden_below(k->p->run.hidden, &st) : NULL;
+        r = digest_path(k, d, hidden, err);
+        if (r < 0)
+            return r;
+        if (tsearch(d, &k->digests, digested_by_path) == NULL)
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, ENOMEM, "cannot remember a digest");
     }
-    hidden = stat(path->path, &st) == 0 ? sandbox_hidden_below(k->p->run.hidden, &st) : NULL;
-    r = cache_digest_path(k->p->cache, path->path, path->trusted, hidden, d->hex, err);
-    if (r < 0)
-        return r;
-    if (tsearch(d, &k->digests, digested_by_path) == NULL)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, ENOMEM, "cannot remember a digest");
     text_of(k, d->hex);
+    strbuf_adds(&k->witness, d->witness);
     return 0;
 }
 
@@ -169,6 +190,8 @@ static int key_of(struct result_keys *k, size_t instance, char ret_key[CACHE_KEY
     int r = 0;
 
     k->n = 0;
+    k->witness.len = 0;
+    strbuf_adds(&k->witness, "");
     text_of(k, k->machine);
     for (; r == 0 && at != INSTANCE_NONE; at = run->instances[at].from)
         r = job_of(k, &run->instances[at], err);
@@ -205,6 +228,7 @@ static void keys_free(struct result_keys *k)
 {
     tdestroy(k->digests, digest_stays);
     free(k->texts);
+    free(k->witness.data);
     arena_free(k->arena);
 }
 
@@ -250,9 +274,11 @@ int cached_results_find(struct prepared *p, const struct run_options *options,
         if (key_of(&k, i, c->key, err) < 0) {
             c->key[0] = '\0'; /* it runs, and tells what is wrong */
             r = err->kind == CUPEL_ERROR_INTERRUPTED ? -EINTR : 0;
-        } else if (!options->no_cache && options->repeat == 0) {
-            c->found = cache_result_find(p->cache, c->key, &c->before);
+            continue;
         }
+        c->witness = xstrdup(k.witness.data);
+        if (!options->no_cache && options->repeat == 0)
+            c->found = cache_result_find(p->cache, c->key, &c->before);
     }
     keys_free(&k);
     need_bases(run);
@@ -274,11 +300,13 @@ void cached_results_keep(struct prepared *p, struct reports_result *const *resul
     if (run->cached == NULL)
         return;
     k = keys_new(p);
+    k.is_last = true;
     for (size_t i = 0; i < run->n_instances; i++) {
         struct cache_result result = {.ended = time(NULL)};
 
         if (!is_kept(&run->cached[i], results[i]) || key_of(&k, i, result.key, &err) < 0 ||
-            !str_eq(result.key, run->cached[i].key))
+            !str_eq(result.key, run->cached[i].key) ||
+            !str_eq(k.witness.data, run->cached[i].witness))
             continue;
         result.job = (char *)(uintptr_t)results[i]->id;
         result.file = (char *)(uintptr_t)run->instances[i].plan->file;
@@ -293,8 +321,10 @@ void cached_results_keep(struct prepared *p, struct reports_result *const *resul
 
 void cached_results_free(struct run *run)
 {
-    for (size_t i = 0; run->cached != NULL && i < run->n_instances; i++)
+    for (size_t i = 0; run->cached != NULL && i < run->n_instances; i++) {
         cache_result_release(&run->cached[i].before);
+        free(run->cached[i].witness);
+    }
     free(run->cached);
     run->cached = NULL;
 }

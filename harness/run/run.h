@@ -76,6 +76,7 @@ struct redact;
 /* What is known of a job that need not run again once it has passed. */
 struct run_cached {
     char key[CACHE_KEY_LEN + 1]; /* "": it has none, and runs */
+    char *witness;               /* of what it reads, which is another after any change */
     bool found;                  /* it has passed before, and does not run */
     bool needed;                 /* one that runs starts from it */
     struct cache_result before;

@@ -23,9 +23,10 @@
 #define DEPTH_HELD 128 /* directories that are held open at once; of deeper ones only the last */
 #define LIST_MAX 65536
 
+enum treesum_form { FORM_NOW, FORM_UNTIMED, FORM_FIRST, FORM_WITNESS };
+
 struct summing {
-    bool untimed;
-    bool first_form; /* contents as they read, zeros and all */
+    enum treesum_form form;
     const char *without;
     EVP_MD_CTX *sum;
     char *chunk, *names, *value, *target;
@@ -107,7 +108,7 @@ static int add_content(struct summing *s, int dir, const char *name, const struc
     }
     if (fd < 0)
         return -errno;
-    return s->first_form ? add_all(s, fd) : add_data(s, fd, st);
+    return s->form == FORM_FIRST ? add_all(s, fd) : add_data(s, fd, st);
 }
 
 static int treesum_by_text(const void *a, const void *b)
@@ -134,12 +135,31 @@ static void treesum_add_xattrs(struct summing *s, const char *path)
     }
 }
 
+/* Whether the path is in the directory itself, which is called "." at the top. */
+static bool is_directly_in(const char *path, const char *dir)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash == NULL
+               ? str_eq(dir, ".")
+               : strncmp(path, dir, (size_t)(slash - path)) == 0 && dir[slash - path] == '\0';
+}
+
+/* Which time of it counts. In the directory of what is left out, who makes that changes one. */
+static struct timespec time_of(const struct summing *s, const char *path, const struct stat *st)
+{
+    if (s->form == FORM_UNTIMED ||
+        (s->form == FORM_WITNESS && s->without != NULL && is_directly_in(s->without, path)))
+        return (struct timespec){0};
+    return s->form == FORM_WITNESS ? st->st_ctim : st->st_mtim;
+}
+
 static int treesum_add_entry(struct summing *s, int dir, const char *name, const char *path,
                              const struct stat *st)
 {
     char facts[256];
     const char *first = links_seen(&s->links, 0, st, path);
-    const struct timespec time = s->untimed ? (struct timespec){0} : st->st_mtim;
+    const struct timespec time = time_of(s, path, st);
     ssize_t n;
 
     (void)snprintf(
@@ -151,6 +171,10 @@ static int treesum_add_entry(struct summing *s, int dir, const char *name, const
     treesum_add_text(s, first != NULL ? first : "");
     if (first != NULL)
         return 0;
+    if (s->form == FORM_WITNESS) {
+        treesum_add(s, &st->st_ino, sizeof(st->st_ino));
+        return 0;
+    }
     treesum_add_xattrs(s, path);
     if (S_ISLNK(st->st_mode)) {
         n = readlinkat(dir, name, s->target, PATH_MAX);
@@ -246,13 +270,10 @@ static int sum_root(struct summing *s)
     return r < 0 ? r : add_directory(s, AT_FDCWD, ".", ".", 0);
 }
 
-enum treesum_form { FORM_NOW, FORM_UNTIMED, FORM_FIRST };
-
 static int sum_current(enum treesum_form form, const char *without, unsigned char ret_digest[32],
                        struct cupel_error *err)
 {
-    struct summing s = {.untimed = form == FORM_UNTIMED,
-                        .first_form = form == FORM_FIRST,
+    struct summing s = {.form = form,
                         .without = without,
                         .sum = EVP_MD_CTX_new(),
                         .chunk = xmalloc(CHUNK),
@@ -349,13 +370,25 @@ int treesum_compare(int tree, int keep, const char *recorded, bool *ret_same,
     return 0;
 }
 
-int treesum_untimed(int tree, const char *without, char ret_hex[CACHE_KEY_LEN + 1],
-                    struct cupel_error *err)
+static int sum_users(int tree, struct treesum_order order, char ret_hex[CACHE_KEY_LEN + 1],
+                     struct cupel_error *err)
 {
     unsigned char digest[32];
-    int r = treesum_of(tree, -EBADF, (struct treesum_order){FORM_UNTIMED, without}, digest, err);
+    int r = treesum_of(tree, -EBADF, order, digest, err);
 
     if (r == 0)
         hash_hex(digest, ret_hex);
     return r;
+}
+
+int treesum_untimed(int tree, const char *without, char ret_hex[CACHE_KEY_LEN + 1],
+                    struct cupel_error *err)
+{
+    return sum_users(tree, (struct treesum_order){FORM_UNTIMED, without}, ret_hex, err);
+}
+
+int treesum_witness(int tree, const char *without, char ret_hex[CACHE_KEY_LEN + 1],
+                    struct cupel_error *err)
+{
+    return sum_users(tree, (struct treesum_order){FORM_WITNESS, without}, ret_hex, err);
 }

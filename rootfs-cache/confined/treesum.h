@@ -21,6 +21,10 @@ int treesum_compare(int tree, int keep, const char *recorded, bool *ret_same,
  * nothing. */
 int treesum_untimed(int tree, const char *without, char ret_hex[CACHE_KEY_LEN + 1],
                     struct cupel_error *err);
+/* Computes one that changes with each write there, also with one that is taken back: of when what
+ * is there was changed last, and of no contents. */
+int treesum_witness(int tree, const char *without, char ret_hex[CACHE_KEY_LEN + 1],
+                    struct cupel_error *err);
 /* Computes the same digest as treesum, of the current directory and without a child. */
 int treesum_here(unsigned char ret_digest[32], struct cupel_error *err);
 void treesum_text(const unsigned char digest[32], char ret_text[TREESUM_TEXT_SIZE]);

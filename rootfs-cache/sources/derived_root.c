@@ -115,28 +115,57 @@ int cache_derive(struct cache *cache, const struct cache_recipe *recipe,
     return r;
 }
 
+static int open_users(const char *path, size_t trusted, int *ret_fd, struct stat *ret_st,
+                      struct cupel_error *err)
+{
+    int fd = file_open_trusted(path, trusted, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+
+    *ret_fd = fd;
+    if (fd < 0 || fstat(fd, ret_st) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, fd < 0 ? fd : errno, "cannot read '%s'",
+                               path);
+    if (!S_ISREG(ret_st->st_mode) && !S_ISDIR(ret_st->st_mode)) /* some have no end */
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                               "'%s' is neither a regular file nor a directory", path);
+    return 0;
+}
+
 int cache_digest_path(struct cache *cache, const char *path, size_t trusted, const char *without,
                       char ret_hex[65], struct cupel_error *err)
 {
-    cleanup_close int fd = file_open_trusted(path, trusted, O_RDONLY | O_NOCTTY | O_NONBLOCK);
-    char content[CACHE_KEY_LEN + 1], mode[16];
+    cleanup_close int fd = -EBADF;
+    char content[CACHE_KEY_LEN + 1], facts[64];
     struct stat st;
-    int r;
+    int r = open_users(path, trusted, &fd, &st, err);
 
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, fd < 0 ? fd : errno, "cannot read '%s'",
-                               path);
-    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) /* some have no end */
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                               "'%s' is neither a regular file nor a directory", path);
+    if (r < 0)
+        return r;
     if (S_ISDIR(st.st_mode))
         return treesum_untimed(fd, without, ret_hex, err);
     r = digest_file(cache, fd, content);
-    (void)snprintf(mode, sizeof(mode), "%o", (unsigned)st.st_mode);
+    (void)snprintf(facts, sizeof(facts), "%o %u %u", (unsigned)st.st_mode, st.st_uid, st.st_gid);
     if (r == 0)
-        r = hash_texts((const char *[]){mode, content}, 2, ret_hex);
+        r = hash_texts((const char *[]){facts, content}, 2, ret_hex);
     if (r == -EINTR)
         return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted before '%s' was read",
                                path);
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read '%s'", path) : 0;
+}
+
+int cache_witness_path(const char *path, size_t trusted, const char *without, char ret_hex[65],
+                       struct cupel_error *err)
+{
+    cleanup_close int fd = -EBADF;
+    char facts[128];
+    struct stat st;
+    int r = open_users(path, trusted, &fd, &st, err);
+
+    if (r < 0)
+        return r;
+    if (S_ISDIR(st.st_mode))
+        return treesum_witness(fd, without, ret_hex, err);
+    (void)snprintf(facts, sizeof(facts), "%llu %lld.%09ld", (unsigned long long)st.st_ino,
+                   (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+    r = hash_texts((const char *[]){facts}, 1, ret_hex);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read '%s'", path) : 0;
 }

@@ -78,6 +78,7 @@ change() { # change HOW COMMAND...: the next run runs it, and the one after that
 change script sed -i 's/run: cat/run: true; cat/' once.yaml
 change variable sed -i 's/A: "1"/A: "2"/' once.yaml
 change limit sed -i 's/    stdin-file/    limits: {pids: 50}\n&/' once.yaml
+change "owner of an input" chown "${CUPEL_TEST_USER:-7}" given
 change "workdir's input" sh -c 'echo two >in/data'
 change "name in an input" touch in/new
 change "mode in an input" chmod 755 in/data
@@ -120,15 +121,23 @@ file not <<'YAML'
   flaky: {retries: 1, inputs: [{from: tries, to: /tries, mode: ro}], run: "false", allow-failure: true}
   leaky: {run: "sleep 1000 &"}
   changed: {inputs: [{from: changing, to: /changing, mode: ro}], run: "echo here; until test \"$(cat /changing)\" = changed; do sleep 0.02; done"}
-  kept: {run: "true"}
+  there-and-back: {inputs: [{from: back, to: /d, mode: ro}], run: "echo here; until test \"$(cat /d/file)\" = changed; do sleep 0.02; done; echo seen; until test \"$(cat /d/file)\" = go; do sleep 0.02; done"}
+  kept: {inputs: [{from: still, to: /d}], run: "true"}
 YAML
 echo 1 >tries
+mkdir back still
+echo go | tee back/file >still/file
 cupel_start not.yaml -j 2
 expect wait_until 30 grep -qs here "$T/out/logs/changed.stdout"
 echo changed >changing
+expect wait_until 30 grep -qs here "$T/out/logs/there-and-back.stdout"
+echo changed >back/file
+expect wait_until 30 grep -qs seen "$T/out/logs/there-and-back.stdout"
+echo go >back/file
 cupel_wait
 expect_exit 1
 expect_verdict changed passed
+expect_verdict there-and-back passed
 expect_verdict leaky passed
 expect_equal "$(jq -r .job "$store"/results/*)" kept
 

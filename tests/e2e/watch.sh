@@ -78,9 +78,11 @@ expect_equal "$RAN" "lib setup app package each/V=one each/V=two"
 
 it "what editors leave beside a file, .git and what comes and goes are no change"
 mkdir lib/.git
+kill -STOP "$CUPEL_PID" # what comes and goes has gone when it looks, however long this takes
 touch lib/.file.swp lib/file~ lib/4913 lib/.#file lib/.git/index
 touch lib/gone && rm lib/gone
 echo 5 >lib/file
+kill -CONT "$CUPEL_PID"
 after_run
 expect_equal "$RAN" "lib"
 expect_stderr '^cupel: changed: lib/file$'
@@ -105,6 +107,7 @@ expect wait_until 60 has_refused 2
 mv lib.away lib
 after_run
 expect_equal "$RAN" "lib"
+expect_equal "$(grep '^cupel: changed: ' stderr | tail -n 1)" "cupel: changed: lib/"
 stop
 
 it "what a run writes is no change of what it reads"
