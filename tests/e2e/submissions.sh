@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # What a submission may hold: `required`, `allowed`, `max-size` of inputs that others have filled. Whatever lies there is one job's
 # result, with the reason, and never the end of the run.
-# lanes: root-v2
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
