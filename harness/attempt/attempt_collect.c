@@ -104,6 +104,7 @@ void attempt_collect_facts(struct attempt *a)
     if (!a->quiet)
         sandbox_reap(&a->sandbox);
     a->facts->has_max_rss = sandbox_max_rss(&a->sandbox, &a->facts->max_rss);
+    a->facts->stack_default = sandbox_stack_default();
     a->facts->ended_ns = clock_monotonic_ns();
     if (a->facts->started_ns != 0 && a->facts->steps[a->step].ended &&
         facts_next_step(a->facts, a->step) == a->facts->n_steps)

@@ -2,6 +2,8 @@
 /* evidence: see evidence.h. */
 #include "harness/attempt/evidence.h"
 
+#include "harness/attempt/first_aid.h"
+
 static const char *plural(uint64_t n)
 {
     return n == 1 ? "" : "s";
@@ -203,8 +205,8 @@ void evidence_add_pair(const struct attempt_facts *f, struct strbuf *b)
 
 /* ---- verdicts about time ---- */
 
-static void say_refused_forks(const struct jobs_job *job, const struct attempt_facts *f,
-                              struct strbuf *b)
+void evidence_add_refused_forks(const struct jobs_job *job, const struct attempt_facts *f,
+                                struct strbuf *b)
 {
     cleanup_strbuf struct strbuf around = {0};
     uint64_t refused;
@@ -253,8 +255,9 @@ void evidence_of_time(const struct jobs_job *job, const struct attempt_facts *f,
 {
     cleanup_strbuf struct strbuf still = {0};
 
-    say_refused_forks(job, f, b);
+    evidence_add_refused_forks(job, f, b);
     evidence_add_thrashing(f, b);
+    first_aid_of_memory(f, b);
     say_throttled(f, b);
     say_high(f, b);
     if (evidence_standstill(f, &still))

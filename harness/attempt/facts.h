@@ -114,7 +114,11 @@ struct attempt_facts {
     uint64_t major_faults;
     uint64_t stood_still_ns; /* the slot itself */
     uint64_t suspended_ns;   /* the machine */
-    uint64_t thrashing_ns;   /* time between looks in which it thrashed at its limit */
+    uint64_t stack_default;  /* what a job has that does not say */
+    /* time between looks in which it was full, and had to give pages back; how often, and how many
+     * of them came back */
+    uint64_t memory_full_ns, memory_reclaims, memory_refaults;
+    uint64_t thrashing_ns; /* time between looks in which it thrashed at its limit */
     bool has_disk;
     uint64_t disk_peak, inodes_peak;
     bool store_full;             /* seen at any sample, by a job that has no disk of its own */

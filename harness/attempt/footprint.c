@@ -56,15 +56,17 @@ void footprint_command_ended(const struct cgroup_job *cgroup, struct attempt_fac
         footprint_glance(cgroup, facts);
 }
 
-static bool counts(const struct cgroup_usage *u, uint64_t *ret_faults, uint64_t *ret_refaults)
+/* Counts what is kept of a look. */
+static bool counts(const struct cgroup_usage *u, struct footprint *ret)
 {
     uint64_t file, anonymous = 0;
 
-    if (!cgroup_usage_get(u, CGROUP_MAJOR_FAULTS, ret_faults) ||
+    if (!cgroup_usage_get(u, CGROUP_MAJOR_FAULTS, &ret->faults) ||
         !cgroup_usage_get(u, CGROUP_REFAULTS_FILE, &file))
         return false;
     (void)cgroup_usage_get(u, CGROUP_REFAULTS_ANONYMOUS, &anonymous);
-    *ret_refaults = file + anonymous;
+    ret->refaults = file + anonymous;
+    (void)cgroup_usage_get(u, CGROUP_MEMORY_RECLAIMS, &ret->reclaims);
     return true;
 }
 
@@ -84,18 +86,24 @@ static bool is_full(const struct cgroup_usage *u, uint64_t limit)
 void footprint_look(struct footprint *p, const struct cgroup_job *cgroup, uint64_t memory_limit,
                     uint64_t now, struct attempt_facts *facts)
 {
+    struct footprint look = {.at_ns = now};
     struct cgroup_usage u = {0};
-    uint64_t faults, refaults;
+    bool full;
 
     cgroup_job_figures(cgroup, wanted, &u);
     note_held(&u, facts);
     note_anonymous(&u, facts);
-    if (!counts(&u, &faults, &refaults))
+    if (!counts(&u, &look))
         return;
-    if (p->at_ns != 0 && is_full(&u, memory_limit) && refaults > p->refaults &&
-        faults >= p->faults + FOOTPRINT_THRASHING_FAULTS)
+    full = p->at_ns != 0 && is_full(&u, memory_limit);
+    if (full && (look.refaults > p->refaults || look.reclaims > p->reclaims))
+        facts->memory_full_ns += now - p->at_ns;
+    if (full && look.refaults > p->refaults &&
+        look.faults >= p->faults + FOOTPRINT_THRASHING_FAULTS)
         facts->thrashing_ns += now - p->at_ns;
-    *p = (struct footprint){now, faults, refaults};
+    facts->memory_reclaims = look.reclaims;
+    facts->memory_refaults = look.refaults;
+    *p = look;
 }
 
 void footprint_end(const struct footprint *p, const struct cgroup_job *cgroup,

@@ -16,7 +16,7 @@
 
 struct footprint {
     uint64_t at_ns; /* of the last look; 0: there was none */
-    uint64_t faults, refaults;
+    uint64_t faults, refaults, reclaims;
 };
 
 /* A look at the running job. `memory_limit` is UINT64_MAX where it has none. */

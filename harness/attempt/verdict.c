@@ -91,6 +91,7 @@ static void say_memory(const struct jobs_job *job, const struct attempt_facts *f
         strbuf_addf(b, "%s peak %s", kills > 0 ? "," : ":", unit_format_size(peak, text));
     evidence_add_victim(f, b);
     evidence_add_thrashing(f, b);
+    evidence_add_refused_forks(job, f, b);
 }
 
 /* Tells what has ended the job, where that is not its limit. */
@@ -135,7 +136,7 @@ static void say_timeout(const struct jobs_job *job, const struct attempt_facts *
         strbuf_addf(b, "; SIGTERM did not end it within %s, SIGKILL did",
                     unit_format_duration(job->timeout_grace, text));
     evidence_add_pair(f, b);
-    first_aid_of_streams(&f->steps[f->cause_step], b);
+    first_aid_of_ended(job, f, f->cause_step, b);
     evidence_of_time(job, f, b);
 }
 
@@ -156,7 +157,7 @@ static void say_cpu(const struct jobs_job *job, const struct attempt_facts *f, s
     add_wall(b, f->cause_afterwards ? ", and ended after " : " after ",
              f->cause_is_step_limit ? f->steps[f->cause_step].started_ns : f->started_ns, to);
     say_killed(job, f, JOBS_LIMIT_CPU_TIME, b);
-    first_aid_of_streams(&f->steps[f->cause_step], b);
+    first_aid_of_ended(job, f, f->cause_step, b);
     evidence_of_time(job, f, b);
 }
 
@@ -525,14 +526,17 @@ static void judge_job(const struct jobs_job *job, const struct attempt_facts *fa
                 strbuf_addf(&b, ": %s", facts->not_set_up);
             else if (verdict == REPORTS_SIGNALED && !facts->disk_full)
                 say_process_limit(job, facts->steps[at].status, &b);
-            if (verdict == REPORTS_SIGNALED && facts->not_set_up[0] == '\0')
-                first_aid_of_streams(&facts->steps[at], &b);
+            if (verdict == REPORTS_SIGNALED && facts->not_set_up[0] == '\0') {
+                first_aid_of_stack(job, facts, facts->steps[at].status, &b);
+                first_aid_of_ended(job, facts, at, &b);
+            }
             if (facts->killed_call[0] != '\0')
                 strbuf_addf(&b, "%s for the system call %s",
                             verdict == REPORTS_SIGNALED ? ""
                                                         : "; seccomp ended a process of the job",
                             facts->killed_call);
             verdict = blame_limit(job, facts, verdict, &b);
+            first_aid_of_memory(facts, &b);
             if (verdict == REPORTS_FAILED && facts->not_set_up[0] == '\0')
                 misread_list_explain(&job->steps[at], &facts->steps[at], &b);
         }

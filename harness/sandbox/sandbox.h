@@ -408,6 +408,8 @@ void sandbox_forget(struct sandbox_job *job);
 int sandbox_setup_error(const struct sandbox_event *event, struct cupel_error *err);
 /* The set-up step that PID 1 is at, or the command that it starts. */
 const char *sandbox_setup_at(const struct sandbox_job *job);
+/* Returns how large a stack may grow in a job that does not say. */
+uint64_t sandbox_stack_default(void);
 /* Tells the most memory that one process of the job had in its pages, of those that have ended;
  * false where that is not known, as of a job whose processes are smaller than its PID 1. */
 bool sandbox_max_rss(const struct sandbox_job *job, uint64_t *ret_bytes);

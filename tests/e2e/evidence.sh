@@ -111,6 +111,7 @@ jobs:
       m.madvise(mmap.MADV_RANDOM) # a fault a page: as many as there can be, however slow the machine
       while True: m[random.randrange(len(m))]
   writes: {limits: {wall: 2s, memory: 96M}, run: "while :; do dd if=/dev/zero of=/tmp/f bs=1M count=150; done"}
+  rereads: {limits: {wall: 2s}, run: "dd if=/dev/zero of=/tmp/f bs=1M count=60; while :; do cat /tmp/f >/dev/null; done"}
   cached: {limits: {wall: 60s, memory: 128M}, run: "dd if=/dev/zero of=/tmp/f bs=1M count=80; sleep 0.5"}
   held:
     limits: {wall: 60s, memory: 128M}
@@ -125,6 +126,7 @@ else
     expect_evidence thrashes '^memory limit 24 MiB reached: thrashing at it for [0-9.]+ s of [0-9.]+ s, [0-9]+ major faults, until its wall limit [0-9]+ s struck$'
     expect_result thrashes '.usage.thrashing_seconds >= 2 and .usage.major_faults > 50'
     expect_verdict writes timeout
+    expect_evidence rereads 'still running after .*; at its memory limit for .* \([0-9]+ (reclaims|pages read again)\)'
     expect_result writes '.usage.thrashing_seconds < 1'
     expect_result cached '.usage.memory_peak_bytes > 50000000 and .usage.memory_held_peak_bytes < 30000000'
 fi

@@ -90,7 +90,7 @@ because directory failed "Permission denied: it is a directory$"
 because not-executable failed "Permission denied: it is not marked as executable$"
 because no-exec failed "step 'b': .*Permission denied: nothing can be executed from the file system"
 because missing failed "^cannot execute '/p/missing': No such file or directory$"
-because own-signal signaled "^killed by signal 11 \(SIGSEGV\)$"
+because own-signal signaled "^killed by signal 11 \(SIGSEGV\), and the stack limit is [0-9.]+ [KM]iB$"
 
 it "a list that was meant as a list of scripts: what a list is, where it looks so and failed"
 list="a list is one command and its arguments, without a shell; write commands as one text, a line each$"

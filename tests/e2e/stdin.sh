@@ -74,6 +74,8 @@ jobs:
   file-never: {limits: {wall: 1s}, stdin-file: small.in, run: exec sleep 600}
   spins: {limits: {cpu-time: 100ms}, run: "while :; do :; done"}
   dies: {run: "kill -USR1 $$"}
+  awaited: {run: "read a; kill -USR1 $$", expect: {stdout: "3\n"}}
+  printed: {run: "read a; echo 4; kill -USR1 $$", expect: {stdout: "3\n"}}
   took-a-line: {run: "read a; kill -USR1 $$"}
   opened-anew: {run: "head -c 1 /dev/stdin; kill -USR1 $$"}
   from-a-file: {stdin-file: small.in, run: "cat; kill -USR1 $$"}
@@ -96,7 +98,8 @@ never='; the program never read its input'
 for job in never file-never; do expect_evidence $job "^wall limit 1 s reached: .*$never"; done
 expect_evidence spins "^CPU limit 100 ms reached: .*$never"
 for job in dies by-steps; do expect_evidence $job "^(step 'does-not': )?killed by signal 10 \\(SIGUSR1\\)$never\$"; done
-for job in took-a-line opened-anew from-a-file mapped at-offset empty other-steps; do
+expect_evidence awaited '^killed by signal 10 \(SIGUSR1\); no output: was it flushed\?$'
+for job in printed took-a-line opened-anew from-a-file mapped at-offset empty other-steps; do
     expect_evidence $job "^(step 'reads': )?killed by signal 10 \\(SIGUSR1\\)\$"
 done
 expect_verdict passes passed

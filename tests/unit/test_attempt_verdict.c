@@ -136,6 +136,79 @@ static void test_input_never_read(void **state)
     assert_job(&s, REPORTS_TIMEOUT, -1, SIGKILL, "wall limit 1 s reached: still running after 1 s");
 }
 
+static void test_first_aid(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    s.facts.stack_default = 8 * MIB;
+    s.ran[0].status = KILLED(SIGSEGV);
+    assert_job(&s, REPORTS_SIGNALED, -1, SIGSEGV,
+               "killed by signal 11 (SIGSEGV), and the stack limit is 8 MiB");
+    limit(&s.job.limits, JOBS_LIMIT_STACK, MIB);
+    assert_job(&s, REPORTS_SIGNALED, -1, SIGSEGV,
+               "killed by signal 11 (SIGSEGV), with the limit stack 1 MiB");
+    s.job.limits.set = 0;
+    s.ran[0].status = KILLED(SIGABRT);
+    assert_job(&s, REPORTS_SIGNALED, -1, SIGABRT, "killed by signal 6 (SIGABRT)");
+    /* nothing came of what is waited for */
+    s.step[0].expect.stdout_text = "3\n";
+    s.step[0].expect.stdout_len = 2;
+    assert_job(&s, REPORTS_SIGNALED, -1, SIGABRT,
+               "killed by signal 6 (SIGABRT); no output: was it flushed?");
+    s.ran[0].stdout_to = 1;
+    assert_job(&s, REPORTS_SIGNALED, -1, SIGABRT, "killed by signal 6 (SIGABRT)");
+    s.ran[0].stdout_to = 0;
+    s.job.tty = true;
+    assert_job(&s, REPORTS_SIGNALED, -1, SIGABRT, "killed by signal 6 (SIGABRT)");
+    s.job.tty = false;
+    limit(&s.job.limits, JOBS_LIMIT_WALL, NSEC_PER_SEC);
+    cut_short(&s, 0);
+    strike(&s, CAUSE_WALL, 0, NSEC_PER_SEC);
+    s.ran[0].input = SANDBOX_INPUT_UNREAD;
+    assert_job(&s, REPORTS_TIMEOUT, -1, SIGKILL,
+               "wall limit 1 s reached: still running after 1 s; the program never read its input; "
+               "no output: was it flushed?");
+}
+
+static void test_full_memory(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    limit(&s.job.limits, JOBS_LIMIT_WALL, 10 * NSEC_PER_SEC);
+    cut_short(&s, 0);
+    strike(&s, CAUSE_WALL, 0, 10 * NSEC_PER_SEC);
+    s.facts.memory_full_ns = 3100 * NSEC_PER_MSEC;
+    s.facts.memory_reclaims = 17;
+    s.facts.memory_refaults = 9;
+    assert_job(&s, REPORTS_TIMEOUT, -1, SIGKILL,
+               "wall limit 10 s reached: still running after 10 s; at its memory limit for 3.1 s "
+               "(17 reclaims)");
+    s.facts.memory_reclaims = 0;
+    assert_job(&s, REPORTS_TIMEOUT, -1, SIGKILL,
+               "wall limit 10 s reached: still running after 10 s; at its memory limit for 3.1 s "
+               "(9 pages read again)");
+    s.facts.memory_full_ns = 900 * NSEC_PER_MSEC; /* less than a tenth of its time */
+    assert_job(&s, REPORTS_TIMEOUT, -1, SIGKILL,
+               "wall limit 10 s reached: still running after 10 s");
+    s.facts.cause = CAUSE_NONE;
+    s.facts.ended_ns = s.facts.started_ns + 2 * NSEC_PER_SEC;
+    s.ran[0].status = EXITED(1);
+    assert_job(&s, REPORTS_FAILED, 1, 0,
+               "exit code 1, expected 0; at its memory limit for 900 ms (9 pages read again)");
+    /* and forks that its process limit refused, of a job that memory ended */
+    limit(&s.job.limits, JOBS_LIMIT_MEMORY, MIB);
+    limit(&s.job.limits, JOBS_LIMIT_PIDS, 20);
+    s.facts.memory_full_ns = 0;
+    figure(&s, CGROUP_PIDS_REFUSED, 5);
+    strike(&s, CAUSE_MEMORY, 0, NSEC_PER_SEC);
+    assert_job(&s, REPORTS_MEMORY_LIMIT, 1, 0,
+               "memory limit 1 MiB reached after 1 s; 5 forks refused at pids: 20");
+}
+
 static void test_vanished(void **state)
 {
     struct scene s;
@@ -616,6 +689,8 @@ int main(void)
         cmocka_unit_test(test_not_executed),
         cmocka_unit_test(test_output_differs),
         cmocka_unit_test(test_input_never_read),
+        cmocka_unit_test(test_first_aid),
+        cmocka_unit_test(test_full_memory),
         cmocka_unit_test(test_vanished),
         cmocka_unit_test(test_evidence_is_cut_to_its_size),
         cmocka_unit_test(test_timeout),

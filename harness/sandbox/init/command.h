@@ -10,6 +10,7 @@ struct jobs_step;
 
 /* What a job may have of what resource limits count by user, in bytes and signals: each of its
  * users, and all of them together. */
+#define JOB_STACK (UINT64_C(8) << 20)
 #define JOB_MEMLOCK (UINT64_C(8) << 20)
 #define JOB_MSGQUEUE UINT64_C(819200)
 #define JOB_SIGPENDING UINT64_C(4096)

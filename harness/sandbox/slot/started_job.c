@@ -2,6 +2,7 @@
 /* started_job: what the slot does with a job that has been started: orders and signals to PID 1,
  * its end, and what it has used of the disk. Not responsible for what PID 1 says (listen.c), for
  * what is kept of it (keep.c, snapshot.c), nor for taking away the rest (finish.c). */
+#include "harness/sandbox/init/command.h"
 #include "harness/sandbox/init/init_report.h"
 #include "harness/sandbox/sandbox.h"
 #include "harness/sandbox/slot/namespaces.h"
@@ -14,6 +15,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -79,6 +81,16 @@ bool sandbox_max_rss(const struct sandbox_job *job, uint64_t *ret_bytes)
         return false;
     *ret_bytes = job->max_rss;
     return true;
+}
+
+/* Returns what command.c sets: no more than whoever started cupel lets anyone have. */
+uint64_t sandbox_stack_default(void)
+{
+    struct rlimit inherited;
+
+    if (getrlimit(RLIMIT_STACK, &inherited) < 0)
+        return 0;
+    return inherited.rlim_max < JOB_STACK ? inherited.rlim_max : JOB_STACK;
 }
 
 void sandbox_reap(struct sandbox_job *job)
