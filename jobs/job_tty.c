@@ -34,6 +34,9 @@ void tty_check(struct loader *l, const struct draft *d)
     if (((d->job.devices >> JOBS_DEVICE_PTS) & 1u) == 0)
         problem_at(l, d->name, "job '%s' has 'tty', and 'devices' without 'pts', where it would be",
                    d->name->text);
+    if (d->job.capture == JOBS_CAPTURE_FILE)
+        problem_at(l, d->name, "job '%s' has 'tty' and 'capture: file': its output is one of them",
+                   d->name->text);
     for (size_t i = 0; i < d->job.n_steps; i++)
         if (d->job.steps[i].expect.stderr_text != NULL ||
             d->job.steps[i].expect.stderr_file.path != NULL) {

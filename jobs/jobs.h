@@ -153,6 +153,12 @@ struct jobs_compare {
     double absolute, relative;
 };
 
+/* What the standard output of a job's steps is. */
+enum jobs_capture {
+    JOBS_CAPTURE_PIPE,
+    JOBS_CAPTURE_FILE, /* read when a step has ended */
+};
+
 /* A file of the job's, and the host's that it is compared with. */
 #define JOBS_EXPECTED_FILES_MAX 256
 struct jobs_expected_file {
@@ -428,6 +434,7 @@ struct jobs_job {
     /* why nothing of it runs: a matrix has found what cannot be looked into; or NULL */
     const char *refused;
     bool tty;                        /* its output goes through a terminal */
+    enum jobs_capture capture;       /* what the standard output of its steps is */
     const struct jobs_claim *claims; /* in ascending order of their pools */
     size_t n_claims;
     unsigned slots;        /* of those of the run that it takes, >= 1 */

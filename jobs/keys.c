@@ -20,6 +20,8 @@ static const struct choice choices_device[] = {
 };
 static const struct choice choices_leaks[] = {
     [JOBS_LEAKS_REPORT] = {"report", true}, [JOBS_LEAKS_FAIL] = {"fail", true}, {0}};
+static const struct choice choices_capture[] = {
+    [JOBS_CAPTURE_PIPE] = {"pipe", true}, [JOBS_CAPTURE_FILE] = {"file", true}, {0}};
 static const struct choice choices_role[] = {
     [JOBS_ROLE_NONE] = {"none", true}, [JOBS_ROLE_COMPILE] = {"compile", true}, {0}};
 
@@ -508,6 +510,17 @@ TABLE(
      .forms = FORM_ONE,
      .type = TYPE_BOOL,
      .set = key_set_tty},
+    {.name = "capture",
+     .value = "pipe or file",
+     .fallback = "`pipe`",
+     .help =
+         "`file`: standard output is a file in the job's memory, as judges have it, and its log "
+         "has what is in it when a command has ended",
+     .forms = FORM_ONE,
+     .type = TYPE_CHOICE,
+     .choices = choices_capture,
+     .set = key_set_choice,
+     .offset = JOB_FIELD(capture)},
     {.name = "args",
      .value = "a list of arguments",
      .help = "appended to an argv `run`; `$1` and so on of a script; without `run`, appended to "

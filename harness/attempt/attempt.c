@@ -343,6 +343,7 @@ void attempt_run(struct attempt_context *ctx, const struct instance *instance,
                         .paired = ctx->pair >= 0,
                         .kill_at = LIMITS_NEVER,
                         .check_cpu_at = LIMITS_NEVER,
+                        .file_look_at = LIMITS_NEVER,
                         .lift_at = LIMITS_NEVER};
 
     *ret = (struct attempt_result){.facts = {.n_steps = instance->job->n_steps}};

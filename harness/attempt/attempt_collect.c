@@ -109,6 +109,7 @@ void attempt_collect_facts(struct attempt *a)
     if (a->facts->started_ns != 0 && a->facts->steps[a->step].ended &&
         facts_next_step(a->facts, a->step) == a->facts->n_steps)
         a->facts->ended_ns = a->facts->steps[a->step].ended_ns;
+    attempt_take_file(a, a->step);
     attempt_drain_output(a);
     if (a->paired)
         pair_note(&a->pair, &a->facts->pair);

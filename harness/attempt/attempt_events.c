@@ -156,6 +156,20 @@ void attempt_drain_output(struct attempt *a)
     after_output(a);
 }
 
+/* ---- output that is a file ---- */
+
+void attempt_take_file(struct attempt *a, unsigned step)
+{
+    struct cupel_error err;
+
+    if (a->sandbox.output_file < 0 || a->file_steps > step || !a->facts->steps[step].started)
+        return;
+    a->file_steps = step + 1;
+    if (capture_take_file(&a->capture, a->sandbox.output_file, &err) < 0)
+        attempt_fail(a, &err);
+    after_output(a);
+}
+
 /* ---- what PID 1 says ---- */
 
 /* Tells the moment at which the first command began: not that at which we heard of it, which on a
@@ -195,6 +209,8 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
         billing_cpu_ns(a->cgroup, &a->sandbox, a->facts, &a->step_cpu_ns) < 0)
         a->step_cpu_ns = 0;
     attempt_bound_output(a);
+    if (a->sandbox.output_file >= 0)
+        a->file_look_at = 0;
     if (a->facts->started_ns == 0) {
         note_started(a->facts, e->at_ns);
         if (a->ctx->ready != NULL)
@@ -321,6 +337,7 @@ static void on_step_quiet(struct attempt *a, const struct sandbox_event *e)
     a->lift_at = LIMITS_NEVER;
     if (a->cgroup != NULL && cgroup_job_set_brakes(a->cgroup, &err) < 0)
         attempt_fail(a, &err);
+    attempt_take_file(a, e->step);
     attempt_drain_output(a);
     s->stdout_to = a->capture.written[0];
     s->stderr_to = a->capture.written[1];

@@ -16,6 +16,8 @@ void attempt_serve_pair(struct attempt *a, const struct pollfd fds[static PAIR_P
 void attempt_note_input(struct attempt *a, unsigned step);
 /* Takes all that stands in both pipes. */
 void attempt_drain_output(struct attempt *a);
+/* Takes what a step that has ended left in the file that is its standard output; once. */
+void attempt_take_file(struct attempt *a, unsigned step);
 /* Takes output from the job's terminal, once it is there: what the caller of `cupel exec` sees, or
  * what `tty` says. */
 void attempt_use_terminal(struct attempt *a);

@@ -206,6 +206,34 @@ static void check_uncounted(struct attempt *a, uint64_t now)
     attempt_kill(a);
 }
 
+#define FILE_LOOK_NS (20 * NSEC_PER_MSEC)
+
+/* Looks at a standard output that is a file while the job runs: whether it is too large, and
+ * whether it has changed. */
+static void check_output_file(struct attempt *a, uint64_t now)
+{
+    struct limits_view v = attempt_limits(a);
+    enum jobs_limit which;
+    struct stat st;
+    bool of_step;
+
+    if (now < a->file_look_at || fstat(a->sandbox.output_file, &st) < 0)
+        return;
+    a->file_look_at = now + FILE_LOOK_NS;
+    if (a->file_steps > a->step) /* it has been taken */
+        return;
+    if ((uint64_t)st.st_size != a->file_size)
+        attempt_heard(a, now);
+    a->file_size = (uint64_t)st.st_size;
+    if (a->file_size <= capture_left(&a->capture, 0, &which))
+        return;
+    (void)limits_output(&v, which, &of_step);
+    if (a->facts->cause == CAUSE_NONE)
+        a->facts->output_limit = which;
+    attempt_note_cause(a, CAUSE_OUTPUT, of_step);
+    attempt_kill(a);
+}
+
 void attempt_check_deadlines(struct attempt *a)
 {
     struct deadline d = next_deadline(a);
@@ -231,6 +259,7 @@ void attempt_check_deadlines(struct attempt *a)
     if (a->ctx->ready != NULL)
         check_ready(a, now);
     check_uncounted(a, now);
+    check_output_file(a, now);
 }
 
 uint64_t attempt_next_wake(const struct attempt *a)
@@ -249,6 +278,8 @@ uint64_t attempt_next_wake(const struct attempt *a)
         at = a->check_cpu_at;
     if (a->lift_at < at)
         at = a->lift_at;
+    if (!a->killed && a->file_look_at < at)
+        at = a->file_look_at;
     if (a->ending && a->end_by < at)
         at = a->end_by;
     if (!a->killed && a->uncounted.next_ns < at)

@@ -32,6 +32,11 @@ struct attempt {
     uint64_t step_cpu_ns; /* CPU used before it started */
     /* when something was read of its output last, and how long we had stood still until then */
     uint64_t heard_ns, heard_still_ns;
+    /* what is known of a standard output that is a file: how large it was at the last look, of how
+     * many steps it was taken, and when it is looked at next */
+    uint64_t file_size;
+    unsigned file_steps;
+    uint64_t file_look_at;
     uint64_t struck_at; /* the deadline that struck */
     /* moments of CLOCK_MONOTONIC, or LIMITS_NEVER: */
     uint64_t kill_at;      /* when SIGTERM's grace is over */

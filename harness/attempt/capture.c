@@ -174,8 +174,7 @@ static uint64_t less(uint64_t limit, uint64_t written)
     return limit > written ? limit - written : 0;
 }
 
-/* Tells how much more of a stream may come, and which limit says so. */
-static uint64_t left_of(const struct capture *c, int which, enum jobs_limit *ret)
+uint64_t capture_left(const struct capture *c, int which, enum jobs_limit *ret)
 {
     uint64_t both = less(c->limit, c->written[0] + c->written[1]),
              alone = less(c->each[which], c->written[which]);
@@ -187,7 +186,7 @@ static uint64_t left_of(const struct capture *c, int which, enum jobs_limit *ret
 /* Takes what was read, as far as the limits allow. */
 static int take_chunk(struct capture *c, int which, char *chunk, size_t n, struct cupel_error *err)
 {
-    uint64_t left = left_of(c, which, &c->over_limit);
+    uint64_t left = capture_left(c, which, &c->over_limit);
     char *data = chunk + 1;
 
     c->taken += n;
@@ -227,11 +226,35 @@ int capture_take(struct capture *c, int which, struct cupel_error *err)
     return 1;
 }
 
+int capture_take_file(struct capture *c, int fd, struct cupel_error *err)
+{
+    char chunk[1 + CHUNK];
+    off_t at = 0;
+
+    while (!c->over) {
+        ssize_t n = pread(fd, chunk + 1, CHUNK, at);
+        int r;
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+                                   "cannot read the output of job '%s'", c->name);
+        if (n == 0)
+            break;
+        r = take_chunk(c, 0, chunk, (size_t)n, err);
+        if (r < 0)
+            return r;
+        at += n;
+    }
+    return 0;
+}
+
 /* Takes the carriage return that nothing has followed. */
 static int keep_return(struct capture *c, struct cupel_error *err)
 {
     c->has_return = false;
-    c->over = left_of(c, 0, &c->over_limit) == 0;
+    c->over = capture_left(c, 0, &c->over_limit) == 0;
     return c->over ? 0 : keep(c, 0, "\r", 1, err);
 }
 

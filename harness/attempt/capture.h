@@ -53,6 +53,10 @@ uint64_t capture_where(const struct capture *c, int which, uint64_t written);
  * is forwarded to holds it up. Returns 1 while the pipe is open, 0 at its end or when nobody reads
  * any more, negative when the log cannot be written. */
 int capture_take(struct capture *c, int which, struct cupel_error *err);
+/* Tells how much more of a stream may come, and which limit says so. */
+uint64_t capture_left(const struct capture *c, int which, enum jobs_limit *ret);
+/* Takes what is in a file as what was written to standard output, as far as the limit allows. */
+int capture_take_file(struct capture *c, int fd, struct cupel_error *err);
 /* Whether stream `which` may be taken from now. */
 bool capture_is_ready(const struct capture *c, int which);
 /* Reads both pipes until they are empty, or held up. */

@@ -175,6 +175,8 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         request.rows = TERMINAL_ROWS;
         request.columns = TERMINAL_COLUMNS;
     }
+    if (job->capture == JOBS_CAPTURE_FILE && session == NULL)
+        request.output_file = limits_output_file(job);
     if (session != NULL) {
         request.stdio = session->stdio;
         request.one_output = session->one_output;

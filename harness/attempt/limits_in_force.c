@@ -119,6 +119,24 @@ uint64_t limits_output(const struct limits_view *v, enum jobs_limit which, bool 
     return limit == LIMITS_NEVER && which == JOBS_LIMIT_OUTPUT ? LIMITS_OUTPUT_DEFAULT : limit;
 }
 
+uint64_t limits_output_file(const struct jobs_job *job)
+{
+    uint64_t most = LIMITS_OUTPUT_DEFAULT;
+
+    if (job->capture != JOBS_CAPTURE_FILE)
+        return 0;
+    if (jobs_limit_is_set(&job->limits, JOBS_LIMIT_OUTPUT))
+        most = job->limits.value[JOBS_LIMIT_OUTPUT];
+    for (size_t i = 0; i < job->n_steps; i++) {
+        const struct jobs_limits *of_step = &job->steps[i].limits;
+
+        if (jobs_limit_is_set(of_step, JOBS_LIMIT_OUTPUT) &&
+            of_step->value[JOBS_LIMIT_OUTPUT] > most)
+            most = of_step->value[JOBS_LIMIT_OUTPUT];
+    }
+    return most > 0 ? most : 1;
+}
+
 uint64_t limits_cpu_lasts(const struct limits_view *v, uint64_t left_ns, unsigned cpus)
 {
     uint64_t millicores = cpus * UINT64_C(1000);

@@ -40,5 +40,7 @@ uint64_t limits_idle_deadline(const struct limits_view *v, bool *ret_of_step);
 /* How much output there may be from the job's start, by JOBS_LIMIT_OUTPUT (both streams, never
  * without a limit), _STDOUT or _STDERR. */
 uint64_t limits_output(const struct limits_view *v, enum jobs_limit which, bool *ret_of_step);
+/* How much a file has to hold that is the standard output of any of a job's steps; 0: none is. */
+uint64_t limits_output_file(const struct jobs_job *job);
 /* How long `left_ns` of CPU time lasts at least: spread over all the cores that the job may use. */
 uint64_t limits_cpu_lasts(const struct limits_view *v, uint64_t left_ns, unsigned cpus);

@@ -3,6 +3,8 @@
  * GO (launch.c) or is held by the slot (attempt_limits.c, capture.c, expect.c, artifacts.c). */
 #include "harness/attempt/shape.h"
 
+#include "harness/attempt/limits_in_force.h"
+
 #include <string.h>
 
 #define BIT(limit) (1u << JOBS_LIMIT_##limit)
@@ -96,7 +98,8 @@ bool shape_is_same(const struct instance *a, const struct instance *b)
            x->time_offset_ns == y->time_offset_ns && x->n_steps == y->n_steps &&
            x->goes_on == y->goes_on && same_limits(&x->steps[0].limits, &y->steps[0].limits) &&
            says_home(x) == says_home(y) && has_stdin(x) == has_stdin(y) &&
-           jobs_leaves_files(x) == jobs_leaves_files(y);
+           jobs_leaves_files(x) == jobs_leaves_files(y) &&
+           limits_output_file(x) == limits_output_file(y);
 }
 
 /* ---- a mark ---- */
@@ -136,7 +139,8 @@ uint64_t shape_mark(const struct instance *in)
                               job->goes_on,
                               says_home(job),
                               has_stdin(job),
-                              jobs_leaves_files(job)};
+                              jobs_leaves_files(job),
+                              limits_output_file(job)};
     uint64_t mark = UINT64_C(14695981039346656037);
 
     mark_bytes(&mark, facts, sizeof(facts));

@@ -273,6 +273,9 @@ struct sandbox_request {
     size_t stdin_len;
     int stdin_file; /* for reading, or -EBADF; remains the caller's */
     enum sandbox_stdio stdio;
+    /* standard output of the steps is a file of so many bytes at most, and some more, in the job's
+     * memory; 0: it is the pipe, as that of `after` always is */
+    uint64_t output_file;
     bool one_output;                 /* standard error is what standard output is */
     unsigned short rows, columns;    /* of the terminal */
     const struct sandbox_kept *kept; /* or NULL */
@@ -318,6 +321,7 @@ struct sandbox_job {
     /* of a held job, until it has begun: readable once everything is done but the exec; else
      * -EBADF */
     int hold;
+    int output_file; /* of sandbox_request.output_file, to read it; or -EBADF */
     int late_stdin; /* private: what is to be written there, with sandbox_request.late; or -EBADF */
     int input;      /* private: its standard input, once written, where it is a file; or -EBADF */
     /* master of the job's terminal, once SANDBOX_TERMINAL_READY was received */
@@ -347,8 +351,9 @@ struct sandbox_job {
 #define SANDBOX_JOB_INIT                                                                           \
     {                                                                                              \
         .pid = -1, .nat = -1, .pidfd = -EBADF, .control = -EBADF, .out = -EBADF, .err = -EBADF,    \
-        .in = -EBADF, .hold = -EBADF, .late_stdin = -EBADF, .input = -EBADF, .terminal = -EBADF,   \
-        .mount_ns = -EBADF, .oom = -EBADF, .namespaces = SANDBOX_NO_NAMESPACES                     \
+        .in = -EBADF, .hold = -EBADF, .late_stdin = -EBADF, .output_file = -EBADF,                 \
+        .input = -EBADF, .terminal = -EBADF, .mount_ns = -EBADF, .oom = -EBADF,                    \
+        .namespaces = SANDBOX_NO_NAMESPACES                                                        \
     }
 
 /* Everything up to and including the clone. On failure *err names the set-up step, and nothing is

@@ -228,6 +228,8 @@ static int check_paired(struct request *q, size_t i)
         why = "has 'after', whose output would be the other's input";
     else if (job->stdin_text != NULL || job->stdin_file.path != NULL)
         why = "has a standard input of its own, and in a pair it reads what the other writes";
+    else if (job->capture == JOBS_CAPTURE_FILE)
+        why = "has 'capture: file', and in a pair its output is a pipe to the other";
     else if (job->retries > 0)
         why = "has 'retries', and in a pair it cannot be run again alone";
     return why == NULL ? 0

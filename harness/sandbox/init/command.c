@@ -65,6 +65,10 @@ static int fresh_flags(const struct init_context *ctx)
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
         if (fds[i] >= 0 && fcntl(fds[i], F_SETFL, 0) < 0)
             return -errno;
+    /* and what is in the file is in the log by now */
+    if (ctx->given.stdout_file >= 0 && (fcntl(ctx->given.stdout_file, F_SETFL, O_APPEND) < 0 ||
+                                        ftruncate(ctx->given.stdout_file, 0) < 0))
+        return -errno;
     return 0;
 }
 
@@ -94,6 +98,8 @@ static int command_stdio(struct command *c)
     /* each step reads its input from the start */
     if (has_input && ctx->given.stdio != SANDBOX_STDIO_PIPES && lseek(in, 0, SEEK_SET) < 0)
         return -errno;
+    if (ctx->given.stdout_file >= 0 && c->index < ctx->given.job->n_steps)
+        out = ctx->given.stdout_file;
     if (ctx->terminal >= 0)
         out = err = ctx->terminal;
     if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || (!weakened("streams") && dup2(err, 2) < 0))

@@ -88,6 +88,7 @@ int setup_user(struct init_context *ctx)
     /* /dev/stdout and its like are opened anew by their user */
     if (fchown(ctx->given.stdout_fd, ctx->uid, ctx->gid) < 0 ||
         fchown(ctx->given.stderr_fd, ctx->uid, ctx->gid) < 0 ||
+        (ctx->given.stdout_file >= 0 && fchown(ctx->given.stdout_file, ctx->uid, ctx->gid) < 0) ||
         (ctx->given.stdio == SANDBOX_STDIO_PIPES &&
          fchown(ctx->given.stdin_fd, ctx->uid, ctx->gid) < 0))
         return -errno;

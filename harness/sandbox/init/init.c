@@ -91,6 +91,7 @@ int setup_descriptors(struct init_context *ctx)
     keep(list, &n, ctx->shm_mount);
     keep(list, &n, ctx->given.stdin_fd);
     keep(list, &n, ctx->given.stdout_fd);
+    keep(list, &n, ctx->given.stdout_file);
     keep(list, &n, ctx->given.stderr_fd);
     for (size_t i = 0; i < ctx->given.n_enter; i++)
         keep(list, &n, ctx->given.enter[i]);
@@ -597,6 +598,7 @@ static void release_streams(struct init_context *ctx)
         (void)dup2(ctx->given.stderr_fd, fd);
     (void)close(ctx->given.stdin_fd);
     (void)close(ctx->given.stdout_fd);
+    (void)close(ctx->given.stdout_file);
 }
 
 /* Tells `after` what became of the job, in an environment of its own. */

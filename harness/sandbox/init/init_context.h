@@ -79,6 +79,7 @@ struct init_given {
     unsigned short rows, columns;
     int stdin_fd; /* -EBADF: null_fd */
     int stdout_fd;
+    int stdout_file; /* in its place, for the steps; or -EBADF */
     int stderr_fd;
     const int *enter;
     size_t n_enter;

@@ -38,9 +38,9 @@ static int remove_job_dir(const struct upper *u, const char *dir)
 
 static void close_all(struct sandbox_job *job)
 {
-    int *const fds[] = {&job->pidfd, &job->control,    &job->out,      &job->err,
-                        &job->in,    &job->terminal,   &job->mount_ns, &job->oom,
-                        &job->hold,  &job->late_stdin, &job->input};
+    int *const fds[] = {&job->pidfd, &job->control,    &job->out,         &job->err,
+                        &job->in,    &job->terminal,   &job->mount_ns,    &job->oom,
+                        &job->hold,  &job->late_stdin, &job->output_file, &job->input};
 
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
         base_closep(fds[i]);

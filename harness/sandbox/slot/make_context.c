@@ -25,6 +25,7 @@ void context_make(struct init_context *ctx, const struct jobs_job *job, enum san
         .given.columns = columns,
         .given.stdin_fd = -EBADF,
         .given.stdout_fd = -EBADF,
+        .given.stdout_file = -EBADF,
         .given.stderr_fd = -EBADF,
         .given.fault = -1,
         .root_mount = -EBADF,
@@ -44,9 +45,9 @@ void context_make(struct init_context *ctx, const struct jobs_job *job, enum san
 
 void context_free(struct init_context *ctx)
 {
-    int *const fds[] = {&ctx->given.control,  &ctx->given.dev_mount, &ctx->shm_mount,
-                        &ctx->given.stdin_fd, &ctx->given.stdout_fd, &ctx->given.stderr_fd,
-                        &ctx->given.hold};
+    int *const fds[] = {&ctx->given.control,   &ctx->given.dev_mount, &ctx->shm_mount,
+                        &ctx->given.stdin_fd,  &ctx->given.stdout_fd, &ctx->given.stdout_file,
+                        &ctx->given.stderr_fd, &ctx->given.hold};
 
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
         base_closep(fds[i]);

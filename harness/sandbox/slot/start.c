@@ -12,6 +12,7 @@
 #include "harness/sandbox/slot/listen.h"
 #include "harness/sandbox/slot/make_context.h"
 #include "harness/sandbox/slot/network.h"
+#include "harness/sandbox/slot/output_file.h"
 #include "harness/sandbox/slot/snapshot.h"
 #include "harness/sandbox/slot/stage.h"
 #include "harness/sandbox/slot/steps.h"
@@ -133,6 +134,9 @@ static int start_pipes(struct start *s, struct cupel_error *err)
     (void)err;
     if (r == 0 && q->one_output)
         r = join_output(s);
+    if (r == 0 && q->output_file > 0)
+        r = output_file_make(q->output_file, s->stage->id_base, &s->ctx->given.stdout_file,
+                             &s->job.output_file);
     if (r == 0 && q->late && q->stdin_data != NULL)
         r = streams_make_late(s->ctx, &s->job);
     if (r == 0 && q->late && s->stage->late == NULL)

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The cases of capture.sh, started by an ordinary user with a range of subordinate ids.
+# sanitizers: no
+# shellcheck source=tests/e2e/as-user.bash
+. "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
+# shellcheck source=tests/e2e/capture.sh
+. "$e2e/capture.sh"
