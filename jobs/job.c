@@ -98,7 +98,8 @@ struct node *node_without_replaced(struct loader *l, const struct node *n)
 static bool is_expanded(const char *key)
 {
     return str_eq(key, "matrix") || str_eq(key, "parallel") || str_eq(key, "extends") ||
-           str_eq(key, "use-services");
+           str_eq(key, "use-services") || str_eq(key, "cases") || str_eq(key, "groups") ||
+           str_eq(key, "stop");
 }
 
 void templates_check(struct loader *l, const struct node *templates)
@@ -176,6 +177,8 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
         problem_at(l, d->of_matrix, "'%s' goes with 'matrix' or 'parallel' only",
                    d->of_matrix->text);
 
+    case_check(l, d);
+
     /* What defaults brought in was already read, unless it is relative to a directory that this job
      * changes. */
     if (d->inputs != defaults->inputs || d->mounts != defaults->mounts ||
@@ -203,6 +206,7 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
     else if (!d->has_run)
         problem_at(l, d->name, "%s '%s' has no 'run'", d->job.is_service ? "service" : "job",
                    d->name->text);
+    case_finish(d);
     tty_check(l, d);
     services_read(l, d, defaults->services);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/base.h"
+#include "jobs/cases.h"
 #include "jobs/given.h"
 #include "jobs/job_limits.h"
 #include "jobs/job_roots.h"
@@ -354,6 +355,7 @@ struct jobs_job {
     const char *name;
     const char *description; /* or NULL */
     enum jobs_role role;
+    const struct jobs_case *of_case; /* NULL: it is none */
     /* of a job: those that run beside it, or NULL; of a service: those that it runs beside, itself
      * among them */
     const struct jobs_services *services;
@@ -477,7 +479,7 @@ static inline bool jobs_has_own_network(const struct jobs_job *job)
     return job->network != JOBS_NETWORK_HOST && !job->is_service;
 }
 
-/* The instances of one job with a matrix, which stand together in plan->jobs. */
+/* The instances of one job with a matrix or cases, which stand together in plan->jobs. */
 struct jobs_group {
     const char *name; /* of the job in the file */
     size_t first, n;
@@ -520,8 +522,10 @@ struct jobs_plan {
     size_t n_bridges;
     struct jobs_pool *pools;
     size_t n_pools;
-    struct jobs_group *groups; /* of those jobs that have a matrix, in file order */
+    struct jobs_group *groups; /* of those jobs that have a matrix or cases, in file order */
     size_t n_groups;
+    struct jobs_judged *judged; /* of each instance of a job with cases, in file order */
+    size_t n_judged;
     /* NULL-terminated "NAME=VALUE" of those that it has, as they are in force, or NULL */
     const char *const *parameters;
     /* what its `include`s have led to, in the order in which they were read */

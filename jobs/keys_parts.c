@@ -172,7 +172,7 @@ TABLE(expect, "Keys of `expect`", "'expect'",
        .set = key_set_stderr_file},
       {.name = "compare",
        .value = "exact, trim, tokens or numbers",
-       .fallback = "`exact`",
+       .fallback = "`exact`; of a case `tokens`",
        .help = "`exact`: byte for byte; `trim`: white space at the ends of lines and of the text "
                "does not count; `tokens`: nor does any other, but that it separates; `numbers`: "
                "tokens, where both are numbers by their values",

@@ -61,6 +61,7 @@ static void read_job(struct loader *l, struct draft *d, const struct draft *defa
         d->job.group = of->group;
         d->job.matrix = of->matrix;
         d->job.refused = of->refused;
+        d->job.of_case = of->of_case;
     }
     if (d->job.group == JOBS_NO_GROUP) /* of an instance, the job's name was looked at */
         job_name_check(l, map->key);
@@ -102,6 +103,8 @@ static void read_jobs(struct loader *l, const struct draft *defaults, const stru
             .own_inputs = d.own_inputs,
             .own_cache = d.own_cache,
             .cache_result = d.cache_result != defaults->cache_result ? d.cache_result : NULL,
+            .points = d.has_points ? d.points : CASE_POINTS_USUAL,
+            .visibility = d.visibility,
             .lost = v->lost};
         plan->jobs[plan->n_jobs++] = d.job;
     }
@@ -110,6 +113,7 @@ static void read_jobs(struct loader *l, const struct draft *defaults, const stru
     bridges_resolve(l);
     taken_resolve(l);
     results_resolve(l);
+    cases_resolve(l);
 }
 
 /* What comes to a server is written out already, and asks nothing of the machine. */

@@ -37,6 +37,7 @@ struct instance_of {
     size_t group;              /* index into plan->groups, or JOBS_NO_GROUP */
     const char *const *matrix; /* jobs_job.matrix */
     const char *refused;       /* jobs_job.refused */
+    struct jobs_case *of_case; /* jobs_job.of_case */
 };
 
 /* What was made of one job's inputs: instances of a matrix have the same. */
@@ -70,8 +71,10 @@ struct loader {
     void *told;                               /* keys that were reported as unknown: unknown.c */
     /* a file that is included could not be read: names that are not there may be in it */
     bool names_lost;
-    struct instance_of *instances; /* of each job of the tree; NULL: there is no matrix */
-    struct name_index groups;      /* of plan->groups, by name */
+    /* of each job of the tree; NULL: there is no matrix, and no cases */
+    struct instance_of *instances;
+    size_t judged_room;       /* of plan->judged */
+    struct name_index groups; /* of plan->groups, by name */
 };
 
 /* A job while it is read: keys that depend on one another wait as nodes until all are known. */
@@ -96,6 +99,10 @@ struct draft {
     bool own_needs, own_from, own_inputs, own_cache; /* not taken over from `defaults` */
     bool takes_files;                                /* an input is another job's files */
     const struct node *of_matrix;                    /* its own key that goes with `matrix` only */
+    const struct node *of_cases;                     /* its own key that goes with `cases` only */
+    uint64_t points;                                 /* of each of its cases, thousandths */
+    enum jobs_visibility visibility;
+    bool has_points, has_visibility;
     struct jobs_expect expect;
 };
 
@@ -104,6 +111,8 @@ struct job_refs {
     const struct node *name, *needs, *from, *bridge, *inputs;
     const struct node *cache_result; /* its own, not that of `defaults` */
     bool has_hostname, own_needs, own_from, own_inputs, own_cache, takes_files;
+    uint64_t points; /* of a case, where neither itself nor its group says how many */
+    enum jobs_visibility visibility;
     bool lost; /* what the job says is not all known, so that it may have had instances */
 };
 
@@ -133,8 +142,9 @@ enum key_type {
     TYPE_DECIMAL, /* not less than nothing */
     TYPE_CPUS,
     TYPE_CHOICE,
-    TYPE_BOOL,  /* true or false */
-    TYPE_PARAM, /* a text, or null */
+    TYPE_BOOL,   /* true or false */
+    TYPE_PARAM,  /* a text, or null */
+    TYPE_POINTS, /* a number of thousandths */
 };
 
 /* Forms that a key's value may take; several may be or-ed. */
@@ -186,7 +196,7 @@ extern const struct key_table keys_file, keys_included, keys_root, keys_job, key
     keys_twice, keys_expect, keys_tolerance, keys_input, keys_secret, keys_artifacts, keys_tests,
     keys_coverage, keys_io, keys_seccomp, keys_network, keys_after, keys_cache, keys_need,
     keys_allowed, keys_matrix, keys_axis, keys_pools, keys_exclusive, keys_service, keys_ready,
-    keys_mount, keys_namespaces;
+    keys_mount, keys_namespaces, keys_case, keys_group;
 /* Of the configuration file: no part of the job file. */
 extern const struct key_table keys_settings, keys_settings_cache;
 /* Every table of the job file, NULL-terminated: for the documentation and the tests. */
@@ -308,6 +318,14 @@ struct need_nodes {
     enum jobs_need when;
     bool optional;
 };
+/* A case and a group of cases, as their tables store them. */
+struct case_nodes {
+    const struct node *name, *files, *answer, *points, *group, *visibility, *hint;
+};
+struct group_nodes {
+    const struct node *points, *needs, *visibility, *groups;
+    enum jobs_score score;
+};
 key_set_fn key_set_version; /* of the file: load.c */
 key_set_fn key_set_root_name, key_set_env, key_set_env_names, key_set_user, key_set_hostname,
     key_set_limits, key_set_stdin, key_set_stdin_file;
@@ -320,6 +338,8 @@ key_set_fn key_set_tests, key_set_tests_paths, key_set_tests_optional, key_set_c
 key_set_fn key_set_network, key_set_bridge;
 /* of a job, where no matrix is possible, and what goes with one: job.c */
 key_set_fn key_set_matrix, key_set_max_parallel, key_set_fail_fast, key_set_extends;
+/* of a job with cases, and of a case: cases.c */
+key_set_fn key_set_cases, key_set_points, key_set_visibility, key_set_of_case;
 /* of a matrix: expand/matrix.c */
 key_set_fn key_set_axis, key_set_combinations, key_set_generator, key_set_range;
 /* of limits: job.c */
@@ -414,6 +434,22 @@ bool input_belongs_to_sandbox(const char *path);
 /* Reads `cache`, whose paths become further inputs. Called when the others are known. job_caches.c
  */
 void caches_read(struct loader *l, struct draft *d);
+/* Reads what a case says of itself, with values in place; its group is one of those of `judged`.
+ * cases.c */
+void case_read(struct loader *l, const struct node *own, const struct jobs_judged *judged,
+               struct jobs_case *ret);
+/* Reads the groups of a job's cases, and where they stop: both may be NULL. */
+void judged_read(struct loader *l, const struct node *groups, const struct node *stop,
+                 struct jobs_judged *ret);
+/* Checks that groups that need others can wait for them, once it is known which cases there are. */
+void judged_check(struct loader *l, const struct jobs_judged *judged, const struct node *groups);
+/* Decides how many points there are for what, and who may see it, when all jobs are known. */
+void cases_resolve(struct loader *l);
+#define CASE_POINTS_USUAL 1000 /* of a case of which nobody says how many, thousandths */
+/* What a case cannot be, or say. */
+void case_check(struct loader *l, const struct draft *d);
+/* Lets what is said of a case mean what it means there: outputs are compared by tokens. */
+void case_finish(struct draft *d);
 /* Decides whose results can be cached, when all jobs are known. job_result.c */
 void results_resolve(struct loader *l);
 /* Reads the file's `pools`, before any job. job_pools.c */

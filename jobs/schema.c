@@ -13,6 +13,7 @@
 #define OFFSET_PATTERN "^-?(" DURATION_WORDS ")$"
 #define DECIMAL_PATTERN "^[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?$"
 #define CORES_PATTERN "^[0-9]+(\\.[0-9]+)?%?$"
+#define POINTS_PATTERN "^[0-9]+(\\.[0-9]{1,3})?$"
 #define CPUS_PATTERN "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$"
 #define NAME_PATTERN "^[A-Za-z0-9._-]+$"
 /* of what job_name.c refuses, the usual controls alone: a pattern knows no Unicode */
@@ -172,6 +173,8 @@ static json_t *scalar_schema(const struct key *k)
         return choice_schema(k);
     case TYPE_PARAM:
         return json_pack("{s:[s,s,s]}", "type", "number", "string", "null");
+    case TYPE_POINTS:
+        return quantity(k, "number", POINTS_PATTERN, 1000);
     case TYPE_BOOL:
         return or_replaced(json_pack("{s:s}", "type", "boolean"));
     }

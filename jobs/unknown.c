@@ -232,11 +232,8 @@ static const struct {
     const char *key;
     const char *instead;
 } unsupported_keys[] = {
-    {"job", "cases",
-     "write one job for each case, with 'stdin' and 'expect'; 'from' starts each from what one "
-     "compiled"},
-    {"job", "points", "leave it out"},
-    {"job", "visibility", "leave it out"},
+    {"case", "capture", "leave it out; what a program has not flushed when it ends is not judged"},
+    {"case", "output", "print it, as in 'run: ./solve && cat FILE'"},
     {"expect", "checker", "run it as a second step of the job"},
 };
 

@@ -179,6 +179,30 @@ static void write_leaks(struct junit_writer *w, const struct reports_result *res
     property(w, "", "leaks_cut", result->leaks_cut ? "true" : NULL);
 }
 
+static void property_points(struct junit_writer *w, const char *name, uint64_t points)
+{
+    char text[MODEL_NUMBER_SIZE];
+
+    property(w, "", name, model_points(points, text));
+}
+
+static void write_judged(struct junit_writer *w, const struct reports_result *result)
+{
+    const struct reports_judged_case *c = result->of_case;
+
+    if (c == NULL)
+        return;
+    property(w, "", "case", c->name);
+    property(w, "", "group", c->group);
+    property_points(w, "points", c->points);
+    if (reports_verdict_is_fair(result->verdict)) {
+        const struct reports_score_case of = {
+            .points = c->points, .verdict = result->verdict, .multiplier = c->multiplier};
+
+        property_points(w, "score", reports_score_of_case(&of));
+    }
+}
+
 /* Writes the properties, whose names are those of results.jsonl. */
 static void write_properties(struct junit_writer *w, const struct reports_result *result)
 {
@@ -192,6 +216,7 @@ static void write_properties(struct junit_writer *w, const struct reports_result
         property_number(w, "", "exit", (uint64_t)result->exit, 1);
     if (result->signal > 0)
         property_number(w, "", "signal", (uint64_t)result->signal, 1);
+    write_judged(w, result);
     write_attempts(w, result);
     for (enum reports_figure f = 0; f < REPORTS_FIGURE_COUNT; f++)
         if (reports_usage_has(&result->usage, f))

@@ -23,6 +23,7 @@ static const struct verdict_info verdicts[REPORTS_VERDICT_COUNT] = {
     [REPORTS_ERROR] = {"error", JUNIT_ERROR, "ERROR", "ERROR", "1;35"},
     [REPORTS_SKIPPED] = {"skipped", JUNIT_SKIPPED, "SKIP", "SKIP", "1;33"},
     [REPORTS_CANCELLED] = {"cancelled", JUNIT_ERROR, "CANCEL", "CANCEL", "1;33"},
+    [REPORTS_NOT_RUN] = {"not run", JUNIT_SKIPPED, "NOT RUN", "NOT RUN", "1;33"},
 };
 
 const struct verdict_info *verdict_info(enum reports_verdict v)
@@ -102,6 +103,12 @@ const char *model_number(uint64_t value, uint64_t scale, char buf[static MODEL_N
     return buf;
 }
 
+const char *model_points(uint64_t points, char buf[static MODEL_NUMBER_SIZE])
+{
+    return points % 1000 == 0 ? model_number(points / 1000, 1, buf)
+                              : model_number(points, 1000, buf);
+}
+
 const char *model_seconds(uint64_t ns, char buf[static MODEL_NUMBER_SIZE])
 {
     uint64_t ms = ns / NSEC_PER_MSEC + (ns % NSEC_PER_MSEC >= NSEC_PER_MSEC / 2);
@@ -138,9 +145,15 @@ const struct reports_case *model_guilty_case(const struct reports_result *result
     return NULL;
 }
 
+bool model_is_unneeded(const struct reports_result *result)
+{
+    return result->harmless &&
+           (result->verdict == REPORTS_SKIPPED || result->verdict == REPORTS_NOT_RUN);
+}
+
 bool model_is_allowed(const struct reports_result *result)
 {
-    return result->harmless && result->verdict != REPORTS_SKIPPED;
+    return result->harmless && !model_is_unneeded(result);
 }
 
 enum junit_outcome model_junit(const struct reports_result *result, enum reports_verdict verdict)

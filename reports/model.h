@@ -22,6 +22,8 @@ const struct verdict_info *verdict_info(enum reports_verdict v);
  * involved. */
 #define MODEL_NUMBER_SIZE 40
 const char *model_number(uint64_t value, uint64_t scale, char buf[static MODEL_NUMBER_SIZE]);
+/* Thousandths as points: "10", "2.5". */
+const char *model_points(uint64_t points, char buf[static MODEL_NUMBER_SIZE]);
 /* Seconds with exactly three decimals, rounded. */
 const char *model_seconds(uint64_t ns, char buf[static MODEL_NUMBER_SIZE]);
 
@@ -33,6 +35,8 @@ bool model_has_steps(const struct reports_result *result);
 bool model_is_flaky(const struct reports_result *result);
 /* Whether it did not pass, and was allowed not to. */
 bool model_is_allowed(const struct reports_result *result);
+/* Whether it was not run for a reason that makes no run fail. */
+bool model_is_unneeded(const struct reports_result *result);
 /* What a verdict of this result, or of one of its cases, is in JUnit. */
 enum junit_outcome model_junit(const struct reports_result *result, enum reports_verdict verdict);
 /* Whether there are leaks of which the evidence does not speak (`leaks: fail` makes them the

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/base.h"
+#include "reports/score.h"
 #include "reports/tests.h"
 
 /* ---- the results model ---- */
@@ -24,6 +25,7 @@ enum reports_verdict {
     REPORTS_ERROR,         /* the harness could not run it: never the job's fault */
     REPORTS_SKIPPED,
     REPORTS_CANCELLED,
+    REPORTS_NOT_RUN, /* a case: what it judges has not got so far */
     REPORTS_VERDICT_COUNT,
 };
 /* "passed", "cpu-limit", ... as in JOBFILE and results.jsonl. */
@@ -129,6 +131,14 @@ struct reports_case {
     uint64_t stderr_to;
 };
 
+/* What a case of a submission is besides a job. */
+struct reports_judged_case {
+    const char *name;
+    const char *group;   /* or NULL */
+    uint64_t points;     /* thousandths */
+    uint32_t multiplier; /* millionths of its points that it gives where it passes */
+};
+
 /* A process that was still alive when the job's command had ended; the command line is hostile
  * text. */
 struct reports_leak {
@@ -185,6 +195,7 @@ struct reports_result {
     bool harmless;
     /* the attempts before this one, the first one first */
     const struct reports_result *const *previous;
+    const struct reports_judged_case *of_case; /* NULL: it is none */
     size_t n_previous;
     struct timespec started; /* CLOCK_REALTIME; zero when it never started */
     struct reports_usage usage;
@@ -286,6 +297,10 @@ int reports_out_read_tests(const struct reports_out *out, const struct reports_t
  * whole as each finishes, so that what finished is reported whatever happens to the run. */
 int reports_jsonl_append(struct reports_out *out, const struct reports_result *result,
                          struct cupel_error *err);
+/* Appends the line of a submission, once all its cases have theirs. */
+int reports_jsonl_append_submission(struct reports_out *out,
+                                    const struct reports_submission *submission,
+                                    struct cupel_error *err);
 /* Adds the same lines to a text; 0, or -ENOMEM where there is no room for one. */
 int reports_jsonl_text(const struct reports_result *result, struct strbuf *to);
 
@@ -325,6 +340,8 @@ struct reports_run {
     const char *hostname;
     struct reports_result *const *results; /* in file order */
     size_t n_results;
+    const struct reports_submission *submissions;
+    size_t n_submissions;
     bool interrupted;
     uint64_t wall_ns;
 };

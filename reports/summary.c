@@ -170,7 +170,7 @@ static void print_failure(struct reports_console *c, const struct reports_result
 static bool is_failure(const struct reports_result *result)
 {
     return result->verdict != REPORTS_PASSED && result->verdict != REPORTS_SKIPPED &&
-           result->verdict != REPORTS_CANCELLED;
+           result->verdict != REPORTS_CANCELLED && result->verdict != REPORTS_NOT_RUN;
 }
 
 /* Prints the jobs that passed in the end, but not at once, with what went wrong before. */
@@ -267,6 +267,35 @@ static void print_notes(struct reports_console *c, const struct reports_run *run
                    reports_out_path(c->out));
 }
 
+/* Prints what came of each submission, a line each: "x: wrong: failed at small, 10 of 100 points".
+ */
+static void print_submissions(struct reports_console *c, const struct reports_run *run)
+{
+    if (run->n_submissions > 0)
+        print_note(c, NULL, "%s", "");
+    for (size_t i = 0; i < run->n_submissions; i++) {
+        const struct reports_submission *s = &run->submissions[i];
+        const struct verdict_info *verdict = verdict_info(s->score.verdict);
+        char points[MODEL_NUMBER_SIZE], score[MODEL_NUMBER_SIZE];
+        cleanup_line struct console_line l = console_line(c);
+
+        console_add(&l, "1", "%s", s->id);
+        console_add(&l, verdict->style, ": %s%s",
+                    !s->score.graded                     ? "ungraded: "
+                    : s->score.verdict != REPORTS_PASSED ? "wrong: "
+                                                         : "",
+                    verdict->name);
+        if (s->first_bad != NULL)
+            console_add(&l, NULL, " at %s", s->first_bad);
+        if (s->score.graded)
+            console_add(&l, NULL, ", %s of %s points", model_points(s->score.score, score),
+                        model_points(s->groups[0].points, points));
+        console_print(c, &l);
+    }
+    if (run->n_submissions > 0)
+        print_note(c, NULL, "%s", "");
+}
+
 static void print_counts(struct reports_console *c, const struct reports_run *run)
 {
     cleanup_line struct console_line l = console_line(c);
@@ -300,6 +329,7 @@ void reports_console_summary(struct reports_console *c, const struct reports_run
     c->live = false; /* from here on lines simply follow each other */
     print_flaky(c, run);
     print_failures(c, run);
+    print_submissions(c, run);
     print_counts(c, run);
     print_unenforced(c, run);
     print_notes(c, run);

@@ -78,6 +78,22 @@ static void hide_secrets(const struct run *run, struct arena *arena, struct repo
     r->tags = tags;
 }
 
+/* What it is besides a job, where it is a case. */
+static const struct reports_judged_case *case_of(struct arena *arena, const struct instance *in)
+{
+    const struct jobs_case *c = in->service == NULL ? in->job->of_case : NULL;
+    struct reports_judged_case *of;
+
+    if (c == NULL)
+        return NULL;
+    of = arena_alloc(arena, sizeof(*of));
+    *of = (struct reports_judged_case){
+        .name = c->name, .points = c->points, .multiplier = REPORTS_SCORE_WHOLE};
+    if (c->group != 0)
+        of->group = in->plan->judged[c->judged].groups[c->group].name;
+    return of;
+}
+
 void results_describe(const struct run *run, const struct instance *in, struct arena *arena,
                       struct reports_result *r)
 {
@@ -87,6 +103,7 @@ void results_describe(const struct run *run, const struct instance *in, struct a
     r->description = in->job->description;
     r->harmless = verdict_is_allowed(in->job, r->verdict, r->exit);
     r->tags = in->job->tags;
+    r->of_case = case_of(arena, in);
     r->unenforced = unenforced_of(arena, in->job, run->unenforced_set);
     r->limits = limits_of(arena, &in->job->limits, run->unenforced_set, &r->n_limits);
     for (size_t i = 0; i < r->n_cases; i++) {
@@ -249,6 +266,18 @@ static struct reports_cache *keep_caches(struct arena *arena, const struct repor
     return copy;
 }
 
+static const struct reports_judged_case *keep_case(struct arena *arena,
+                                                   const struct reports_judged_case *of)
+{
+    struct reports_judged_case *copy;
+
+    if (of == NULL)
+        return NULL;
+    copy = arena_alloc(arena, sizeof(*copy));
+    *copy = *of; /* whose texts are the plan's */
+    return copy;
+}
+
 struct reports_result *results_keep(const struct reports_result *r, const struct jobs_job *job,
                                     struct arena *arena, const struct reports_result *like)
 {
@@ -256,6 +285,7 @@ struct reports_result *results_keep(const struct reports_result *r, const struct
 
     *copy = *r;
     copy->timeline = (struct reports_timeline){0};
+    copy->of_case = keep_case(arena, r->of_case);
     /* of a run with secrets they are the result's own (hide_secrets) */
     if (r->description != job->description)
         copy->description = keep_text(arena, r->description);

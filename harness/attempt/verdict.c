@@ -665,6 +665,7 @@ bool verdict_is_retried(const struct jobs_job *job, enum reports_verdict verdict
     case REPORTS_PASSED:
     case REPORTS_SKIPPED:
     case REPORTS_CANCELLED:
+    case REPORTS_NOT_RUN:
     case REPORTS_INVALID_SUBMISSION: /* it would be refused again */
     case REPORTS_VERDICT_COUNT:
         return false;

@@ -152,6 +152,25 @@ static void add_flow(json_t *object, const struct jobs_plan *plan, const struct 
         (void)json_object_set_new(object, "refused", json_string(job->refused));
 }
 
+/* Adds what a case is besides a job. */
+static void add_case(json_t *object, const struct jobs_plan *plan, const struct jobs_job *job)
+{
+    const struct jobs_case *c = job->of_case;
+    const struct jobs_judged *j;
+    json_t *o;
+
+    if (c == NULL)
+        return;
+    j = &plan->judged[c->judged];
+    o = json_pack("{s:s, s:s, s:f, s:s}", "name", c->name, "submission", j->name, "points",
+                  (double)c->points / 1000, "visibility", jobs_visibility_name(c->visibility));
+    if (c->group != 0)
+        (void)json_object_set_new(o, "group", json_string(j->groups[c->group].name));
+    if (c->hint != NULL)
+        (void)json_object_set_new(o, "hint", json_string(c->hint));
+    (void)json_object_set_new(object, "case", o);
+}
+
 /* ---- a job ---- */
 
 static json_t *job_object(const struct jobs_plan *plan, const struct jobs_job *job)
@@ -178,6 +197,7 @@ static json_t *job_object(const struct jobs_plan *plan, const struct jobs_job *j
         (void)json_object_set_new(object, "steps", steps);
     else
         json_decref(steps);
+    add_case(object, plan, job);
     add_flow(object, plan, job);
     return object;
 }

@@ -24,8 +24,8 @@ static const struct cli_option options[] = {
                "steps (where `run` has steps), of and matrix (of an instance: its job's name and "
                "its values); where a job says them, also needs-when, allow-failure, retries, "
                "retry-on, retry-delay, max-parallel, fail-fast, exclusive, slots, after, secrets, "
-               "services, "
-               "artifacts and refused"),
+               "services, artifacts, refused, and of a case `case`: its name, submission, points, "
+               "group, visibility and hint"),
     CLI_OPTION('\0', "expanded", CLI_FLAG, FIELD(expanded), NULL,
                "instead all that each job says once everything is written out, as YAML, or with "
                "--json as a JSON array of files"),

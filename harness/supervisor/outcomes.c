@@ -6,6 +6,7 @@
 #include "harness/attempt/verdict.h"
 #include "harness/run/instances.h"
 #include "harness/supervisor/delayed.h"
+#include "harness/supervisor/submissions.h"
 
 /* Keeps only the first report failure, which is told when the run ends. */
 static void report_failure(struct supervisor *s, const struct cupel_error *err)
@@ -50,7 +51,11 @@ static void shrink(struct supervisor *s, size_t instance)
 /* Publishes the final result of an instance; no further attempt follows. */
 static void outcomes_announce(struct supervisor *s, size_t instance)
 {
+    struct cupel_error err;
+
     write_result(s, s->results[instance]);
+    if (submissions_ended(s, instance, &err) < 0)
+        report_failure(s, &err);
     reports_console_finished(s->p.console, s->results[instance]);
     snapshot_needs_ended(s->bases, instance);
     shrink(s, instance);
@@ -197,28 +202,44 @@ static bool is_needed(const struct supervisor *s, size_t job, size_t need, enum 
     return false;
 }
 
-static void skip_one(void *data, size_t job, size_t because_of)
+/* Says why a job is skipped; `need` is the result of what it needs. Malloc'ed. */
+static char *why_skipped(const struct supervisor *s, size_t job, size_t because_of,
+                         const struct reports_result *need)
 {
-    struct supervisor *s = data;
-    const struct reports_result *need = s->results[because_of];
     const char *name = s->p.run.instances[because_of].job->name;
     enum jobs_need when = JOBS_NEED_SUCCESS;
     bool skipped = need == NULL || need->verdict == REPORTS_SKIPPED,
          needed = is_needed(s, job, because_of, &when), sibling = is_sibling(s, job, because_of);
-    bool harmless = need != NULL && (need->verdict == REPORTS_PASSED || need->harmless);
-    cleanup_free char *evidence =
-        sibling && need != NULL && !needed
-            ? xasprintf("'%s', of the same job, did not pass (%s), and the job says fail-fast",
-                        name, reports_verdict_name(need->verdict))
-        : needed && when == JOBS_NEED_FAILURE
-            ? xasprintf("only for the case that '%s' fails, and it %s", name,
-                        skipped ? "was skipped" : "did not")
-        : !needed ? xasprintf("starts together with '%s' of its bridge, which was skipped", name)
-        : skipped ? xasprintf("needs '%s', which was skipped", name)
-                  : xasprintf("%s '%s', which did not pass (%s)",
-                              need->harmless ? "starts from" : "needs", name,
-                              reports_verdict_name(need->verdict));
 
+    if (submissions_share(s, job, because_of))
+        return xasprintf("comes after '%s', which did not come to a verdict (%s)", name,
+                         need != NULL ? reports_verdict_name(need->verdict) : "skipped");
+    if (sibling && need != NULL && !needed)
+        return xasprintf("'%s', of the same job, did not pass (%s), and the job says fail-fast",
+                         name, reports_verdict_name(need->verdict));
+    if (needed && when == JOBS_NEED_FAILURE)
+        return xasprintf("only for the case that '%s' fails, and it %s", name,
+                         skipped ? "was skipped" : "did not");
+    if (!needed)
+        return xasprintf("starts together with '%s' of its bridge, which was skipped", name);
+    if (skipped)
+        return xasprintf("needs '%s', which was skipped", name);
+    return xasprintf("%s '%s', which did not pass (%s)", need->harmless ? "starts from" : "needs",
+                     name, reports_verdict_name(need->verdict));
+}
+
+static void skip_one(void *data, size_t job, size_t because_of)
+{
+    struct supervisor *s = data;
+    const struct reports_result *need = s->results[because_of];
+    bool harmless = need != NULL && (need->verdict == REPORTS_PASSED || need->harmless);
+    cleanup_free char *not_run = submissions_why_not_run(s, job, because_of), *evidence = NULL;
+
+    if (not_run != NULL) {
+        record_unrun(s, job, REPORTS_NOT_RUN, not_run, harmless);
+        return;
+    }
+    evidence = why_skipped(s, job, because_of, need);
     record_unrun(s, job, REPORTS_SKIPPED, evidence, harmless);
 }
 
@@ -358,6 +379,7 @@ int outcomes_report(struct supervisor *s, struct cupel_error *err)
         .name = s->options->plans[0]->name,
         .results = s->results,
         .n_results = s->p.run.n_instances,
+        .submissions = submissions_list(s->submissions, &run.n_submissions),
         .interrupted = s->cancelled > 0,
         .wall_ns = clock_monotonic_ns() - s->started_ns,
     };

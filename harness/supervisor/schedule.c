@@ -28,7 +28,7 @@ void schedule_free(struct schedule *s)
 {
     if (s == NULL)
         return;
-    for (size_t i = 0; i < s->n; i++) {
+    for (size_t i = 0; i < s->n + s->n_gates; i++) {
         free(s->nodes[i].dependents);
         free(s->nodes[i].claims);
     }
@@ -62,6 +62,18 @@ void schedule_add_need(struct schedule *s, size_t job, size_t need, enum schedul
                                                     sizeof(*n->dependents));
     n->dependents[n->n_dependents++] = (struct schedule_dependent){job, when};
     s->nodes[job].unmet++;
+}
+
+size_t schedule_add_gate(struct schedule *s)
+{
+    size_t n = s->n + s->n_gates;
+
+    if ((s->n_gates & (s->n_gates - 1)) == 0) /* full at every power of two */
+        s->nodes =
+            xrealloc(s->nodes, (s->n + (s->n_gates != 0 ? 2 * s->n_gates : 1)) * sizeof(*s->nodes));
+    s->nodes[n] = (struct schedule_node){.is_gate = true};
+    s->n_gates++;
+    return n;
 }
 
 void schedule_add_group(struct schedule *s, const size_t *jobs, size_t n)
@@ -363,7 +375,7 @@ static bool is_met(const struct schedule_node *need, enum schedule_need when)
     return true;
 }
 
-/* Who is skipped, and those that hear of it in turn. */
+/* Who is skipped, gates that are passed, and those that hear of it in turn. */
 struct schedule_skips {
     schedule_skip_fn *skip;
     void *data;
@@ -371,17 +383,43 @@ struct schedule_skips {
     size_t head, tail;
 };
 
-/* Skips a job that waits, and appends it to the queue. */
+static void enqueue(const struct schedule *s, struct schedule_skips *k, size_t node)
+{
+    if (k->queue == NULL) /* each is in it once at most */
+        k->queue = xmalloc((s->n + s->n_gates) * sizeof(size_t));
+    k->queue[k->tail++] = node;
+}
+
+/* All that a job or a gate needs has ended as it should. */
+static void meet(struct schedule *s, struct schedule_skips *k, size_t node)
+{
+    struct schedule_node *n = &s->nodes[node];
+
+    if (!n->is_gate) {
+        ready(s, node);
+        return;
+    }
+    n->state = ENDED;
+    n->succeeded = n->passed = true;
+    enqueue(s, k, node);
+}
+
+/* Skips what waits, and appends it to the queue. */
 static void skip_one(struct schedule *s, struct schedule_skips *k, size_t job, size_t because_of)
 {
     if (s->nodes[job].state != WAITING)
         return;
-    if (k->queue == NULL)
-        k->queue = xmalloc(s->waiting * sizeof(size_t));
-    end_job(s, job);
     s->nodes[job].failed = s->nodes[because_of].failed;
-    k->skip(k->data, job, because_of);
-    k->queue[k->tail++] = job;
+    if (s->nodes[because_of].is_gate)
+        because_of = s->nodes[because_of].at_fault;
+    if (s->nodes[job].is_gate) {
+        s->nodes[job].state = ENDED;
+        s->nodes[job].at_fault = because_of;
+    } else {
+        end_job(s, job);
+        k->skip(k->data, job, because_of);
+    }
+    enqueue(s, k, job);
 }
 
 /* Skips those of a pool that have never started, as one of them has not passed. */
@@ -405,7 +443,7 @@ static void tell_dependents(struct schedule *s, struct schedule_skips *k, size_t
         if (!is_met(n, n->dependents[i].when))
             skip_one(s, k, next, job);
         else if (--s->nodes[next].unmet == 0 && s->nodes[next].state == WAITING)
-            ready(s, next);
+            meet(s, k, next);
     }
 }
 

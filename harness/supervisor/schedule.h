@@ -19,6 +19,12 @@ enum schedule_need {
 };
 /* `job` waits until `need` has ended so. All needs are told before the first schedule_next. */
 void schedule_add_need(struct schedule *s, size_t job, size_t need, enum schedule_need when);
+/* Makes a gate: no job, but what some jobs wait for in place of many others, so that n of them that
+ * wait for m take n + m needs. It is passed once all that it needs has ended so; else who needs it
+ * is skipped because of the job at fault. Returns its number, which stands for a job in
+ * schedule_add_need alone, on either side. It needs something, in the end a job. Told before the
+ * first schedule_next. */
+size_t schedule_add_gate(struct schedule *s);
 /* Makes these jobs start together: none before all their needs are met and as many slots are idle;
  * when one is skipped, so are they all. Each job is in one group at most; none of them needs
  * another. Told before the first schedule_next. */

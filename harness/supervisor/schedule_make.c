@@ -44,6 +44,113 @@ static void add_pools(struct schedule *schedule, const struct jobs_plan *plan,
     }
 }
 
+/* The gates of one submission's groups: before a group, what it needs has passed; behind it, all
+ * its cases have. */
+struct judged_gates {
+    struct schedule *schedule;
+    const struct jobs_plan *plan;
+    const struct jobs_judged *judged;
+    const size_t *instance_of;
+    size_t *before, *behind; /* of each group, or INSTANCE_NONE */
+};
+
+static size_t group_of(const struct judged_gates *g, size_t i)
+{
+    return g->plan->jobs[g->judged->first + i].of_case->group;
+}
+
+/* Makes gates behind groups that others need: every case in one is needed there. */
+static void add_gates_behind(struct judged_gates *g)
+{
+    const struct jobs_judged *j = g->judged;
+    cleanup_free bool *needed = xcalloc(j->n_groups, sizeof(*needed));
+
+    for (size_t i = 0; i < j->n_groups; i++)
+        for (size_t k = 0; k < j->groups[i].n_needs; k++)
+            needed[j->groups[i].needs[k]] = true;
+    for (size_t i = 0; i < j->n; i++) {
+        size_t instance = g->instance_of[j->first + i];
+
+        for (size_t at = group_of(g, i); at != 0 && instance != INSTANCE_NONE;
+             at = j->groups[at].parent) {
+            if (!needed[at])
+                continue;
+            if (g->behind[at] == INSTANCE_NONE)
+                g->behind[at] = schedule_add_gate(g->schedule);
+            schedule_add_need(g->schedule, g->behind[at], instance, SCHEDULE_NEED_PASS);
+        }
+    }
+}
+
+/* Makes gates before groups that need others, or are in a group that does. */
+static void add_gates_before(struct judged_gates *g)
+{
+    const struct jobs_judged *j = g->judged;
+
+    for (size_t i = 1; i < j->n_groups; i++) {
+        const struct jobs_case_group *of = &j->groups[i];
+
+        g->before[i] = g->before[of->parent];
+        for (size_t k = 0; k < of->n_needs; k++) {
+            if (g->behind[of->needs[k]] == INSTANCE_NONE)
+                continue; /* none of its cases is part of the run */
+            if (g->before[i] == g->before[of->parent]) {
+                g->before[i] = schedule_add_gate(g->schedule);
+                if (g->before[of->parent] != INSTANCE_NONE)
+                    schedule_add_need(g->schedule, g->before[i], g->before[of->parent],
+                                      SCHEDULE_NEED_PASS);
+            }
+            schedule_add_need(g->schedule, g->before[i], g->behind[of->needs[k]],
+                              SCHEDULE_NEED_PASS);
+        }
+    }
+}
+
+/* Lets each case wait for the gate before its group, and where the job says `stop` for the case
+ * before it. */
+static void add_case_needs(struct judged_gates *g)
+{
+    const struct jobs_judged *j = g->judged;
+    cleanup_free size_t *last = xcalloc(j->n_groups, sizeof(*last));
+
+    for (size_t i = 0; i < j->n_groups; i++)
+        last[i] = INSTANCE_NONE;
+    for (size_t i = 0; i < j->n; i++) {
+        size_t instance = g->instance_of[j->first + i], group = group_of(g, i);
+        size_t chain = j->stop == JOBS_STOP_ALL ? 0 : group;
+
+        if (instance == INSTANCE_NONE)
+            continue;
+        if (g->before[group] != INSTANCE_NONE)
+            schedule_add_need(g->schedule, instance, g->before[group], SCHEDULE_NEED_PASS);
+        if (j->stop != JOBS_STOP_NEVER && last[chain] != INSTANCE_NONE)
+            schedule_add_need(g->schedule, instance, last[chain], SCHEDULE_NEED_PASS);
+        last[chain] = instance;
+    }
+}
+
+/* Adds what the cases of submissions wait for. */
+static void add_judged(struct schedule *schedule, const struct jobs_plan *plan,
+                       const size_t *instance_of)
+{
+    for (size_t i = 0; i < plan->n_judged; i++) {
+        const struct jobs_judged *j = &plan->judged[i];
+        struct judged_gates g = {schedule, plan, j, instance_of, NULL, NULL};
+
+        if (j->stop == JOBS_STOP_NEVER && j->n_groups == 1)
+            continue;
+        g.before = xcalloc(j->n_groups, sizeof(*g.before));
+        g.behind = xcalloc(j->n_groups, sizeof(*g.behind));
+        for (size_t k = 0; k < j->n_groups; k++)
+            g.before[k] = g.behind[k] = INSTANCE_NONE;
+        add_gates_behind(&g);
+        add_gates_before(&g);
+        add_case_needs(&g);
+        free(g.before);
+        free(g.behind);
+    }
+}
+
 /* What jobs share by name, whichever file says it. */
 struct shared_names {
     const struct jobs_pool **list; /* one of those that have the name: by its number */
@@ -160,6 +267,7 @@ void schedule_make(struct supervisor *s)
             instances_of_plan(run, i, instance_of);
             add_groups(s->schedule, plan, instance_of);
             add_pools(s->schedule, plan, instance_of);
+            add_judged(s->schedule, plan, instance_of);
         }
         for (size_t k = 0; k < in->job->n_needs; k++)
             if (instance_of[in->job->needs[k]] != INSTANCE_NONE)

@@ -15,6 +15,8 @@ struct schedule_dependent {
 
 struct schedule_node {
     enum schedule_state state;
+    bool is_gate;
+    size_t at_fault;                /* of a gate that is not passed: the job that did not end so */
     size_t rank;                    /* among those that are ready */
     bool succeeded, passed, failed; /* once ended: skipped after a failure is failed, too */
     size_t unmet;
@@ -63,8 +65,8 @@ struct schedule_claim {
 };
 
 struct schedule {
-    struct schedule_node *nodes;
-    size_t n;
+    struct schedule_node *nodes; /* jobs, then gates */
+    size_t n, n_gates;
     size_t waiting, ended;
     size_t repeated; /* how often a job was put behind all others */
     size_t *ready;   /* the heap; what is in it and no longer WAITING was abandoned */

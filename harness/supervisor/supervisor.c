@@ -10,6 +10,7 @@
 #include "harness/supervisor/dispatch.h"
 #include "harness/supervisor/outcomes.h"
 #include "harness/supervisor/schedule_make.h"
+#include "harness/supervisor/submissions.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -305,6 +306,7 @@ static void supervisor_end(struct supervisor *s)
     arena_free(s->kept);
     free(s->results);
     snapshot_needs_free(s->bases);
+    submissions_free(s->submissions);
     schedule_free(s->schedule);
     free(s->slots);
     free(s->upcoming);
@@ -338,6 +340,7 @@ int supervisor_run(const struct run_options *options, int *ret_exit, struct cupe
         s.slots[i] = (struct slot)SLOT_NONE;
     s.bases = snapshot_needs_new(s.p.run.instances, s.p.run.n_instances);
     schedule_make(&s);
+    s.submissions = submissions_new(&s.p.run, s.kept);
     r = open_events(&s, err);
     if (r == 0) {
         supervisor_loop(&s);

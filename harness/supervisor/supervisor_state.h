@@ -30,6 +30,7 @@ struct supervisor {
     const struct reports_result *last_kept;
     struct arena *names;
     struct snapshot_needs *bases;
+    struct submissions *submissions; /* NULL: there are none */
     int epoll, signals, tick;
     struct termios terminal;
     bool terminal_changed;

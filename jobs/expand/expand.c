@@ -3,6 +3,7 @@
  * costs a look at the names of its keys. */
 #include "jobs/expand/expand.h"
 
+#include "jobs/expand/case_jobs.h"
 #include "jobs/expand/include.h"
 #include "jobs/expand/matrix.h"
 #include "jobs/expand/params.h"
@@ -25,6 +26,7 @@ struct expansion {
     struct node *rest, *own_env;
     struct shards shards;
     struct jobs_group *group;
+    struct cases *cases; /* of that job, or NULL */
 };
 
 static struct node *child_of(struct node *map, const char *key)
@@ -148,6 +150,28 @@ static void check_env(struct expansion *x, const struct combination *c)
                                                      : "is a key of the job's 'matrix'");
 }
 
+/* An instance whose cases are being added. */
+struct adding_cases {
+    struct expansion *x;
+    const struct instance_of *of;
+};
+
+static void add_case(void *data, struct node *job, struct jobs_case *of_case)
+{
+    const struct adding_cases *a = data;
+    struct instance_of of = *a->of;
+
+    of.of_case = of_case;
+    add_job(a->x, job, &of);
+}
+
+static size_t add_cases(struct expansion *x, struct node *instance, const struct instance_of *of)
+{
+    struct adding_cases a = {x, of};
+
+    return cases_each(x->cases, instance, x->n, add_case, &a);
+}
+
 static void make_instance(struct expansion *x, const struct combination *c)
 {
     struct binding bindings[MATRIX_KEYS_MAX + COMBINATION_SHARDS];
@@ -166,7 +190,7 @@ static void make_instance(struct expansion *x, const struct combination *c)
     *job = *x->job;
     job->key = make_key(x, make_id(x, c, &of.refused), x->job->key->place);
     job->first = x->rest;
-    if (x->own_env == NULL || x->own_env->kind == NODE_MAP) {
+    if (c->n > 0 || x->own_env != NULL) {
         if (x->own_env != NULL)
             check_env(x, c);
         job->first = make_env(x, c);
@@ -175,10 +199,13 @@ static void make_instance(struct expansion *x, const struct combination *c)
     x->r.matrix = bindings;
     x->r.n_matrix = c->n;
     job = replace_in(&x->r, job);
+    if (x->cases != NULL)
+        x->group->n += add_cases(x, job, &of);
+    else
+        add_job(x, job, &of);
+    x->group->n += x->cases == NULL;
     x->r.matrix = NULL;
     x->r.n_matrix = 0;
-    add_job(x, job, &of);
-    x->group->n++;
 }
 
 /* Makes one instance of a combination, or each of its shards. */
@@ -253,18 +280,22 @@ static bool read_instances(struct expansion *x, struct node *matrix, struct node
     return good;
 }
 
+/* Any of the three may be NULL, but not all. */
 static void expand_matrix(struct expansion *x, struct node *job, struct node *matrix,
-                          struct node *parallel)
+                          struct node *parallel, struct node *list)
 {
     _cleanup_(matrix_free) struct matrix m = {0};
-    const struct node *at = matrix != NULL ? matrix->key : parallel->key;
+    _cleanup_(cases_free) struct cases cases = {0};
+    const struct node *at = (matrix != NULL ? matrix : parallel != NULL ? parallel : list)->key;
     struct jobs_plan *plan = x->l->plan;
 
     job_name_check(x->l, job->key);
-    if (!read_instances(x, matrix, parallel, &m) || !is_possible(x, &m, at)) {
+    if (!read_instances(x, matrix, parallel, &m) || !is_possible(x, &m, at) ||
+        (list != NULL && !cases_take(&cases, x->l, &x->r, job))) {
         add_job(x, lost_job(x, job), NULL);
         return;
     }
+    x->cases = list != NULL ? &cases : NULL;
     x->job = job;
     x->group = &plan->groups[plan->n_groups++];
     *x->group =
@@ -275,9 +306,11 @@ static void expand_matrix(struct expansion *x, struct node *job, struct node *ma
     else
         make_instances(x, &(struct combination){0});
     if (x->group->n == 0) {
-        problem_at(x->l, at, "'exclude' leaves nothing of the matrix");
+        if (list == NULL)
+            problem_at(x->l, at, "'exclude' leaves nothing of the matrix");
         add_job(x, lost_job(x, job), NULL);
     }
+    x->cases = NULL;
 }
 
 /* Lays under each job what it extends, and puts into it the services that it uses; returns whether
@@ -305,7 +338,8 @@ static size_t count_matrices(struct node *jobs)
     size_t n = 0;
 
     for (struct node *v = jobs->first; v != NULL; v = v->next)
-        n += child_of(v, "matrix") != NULL || child_of(v, "parallel") != NULL;
+        n += child_of(v, "matrix") != NULL || child_of(v, "parallel") != NULL ||
+             child_of(v, "cases") != NULL;
     return n;
 }
 
@@ -327,14 +361,15 @@ static void expand_jobs(struct expansion *x, struct node *jobs, struct templates
     x->link = &jobs->first;
     for (; job != NULL; job = next) {
         struct node *matrix = child_of(job, "matrix"), *parallel = child_of(job, "parallel");
+        struct node *cases = child_of(job, "cases");
 
         next = job->next;
         if (job->key->dollar)
             problem_at(l, job->key, "'%s': nothing is replaced in a key, only in values",
                        job->key->text);
         x->r.job = filled ? job->key->text : NULL;
-        if (matrix != NULL || parallel != NULL)
-            expand_matrix(x, job, matrix, parallel);
+        if (matrix != NULL || parallel != NULL || cases != NULL)
+            expand_matrix(x, job, matrix, parallel, cases);
         else
             add_job(x, replace_in(&x->r, job), NULL);
     }

@@ -47,7 +47,7 @@ static bool check_key(struct loader *l, const struct node *key)
 
 /* What cannot be seen is written %XX, and so is a "${{", which no key of a file can have. What
  * others named is so in any case that no two of it are alike: a '%' and a ',' as well. */
-static const char *word_of(struct loader *l, const char *text, size_t n, bool of_others)
+const char *matrix_word(struct loader *l, const char *text, size_t n, bool of_others)
 {
     cleanup_strbuf struct strbuf b = {0};
     const unsigned char *p = (const unsigned char *)text;
@@ -110,7 +110,7 @@ static void set_found(struct loader *l, struct matrix_axis *axis, const struct n
     for (size_t i = 0; i < n; i++)
         set_value(l, axis, &axis->values[i],
                   scalar_at(l, where, arena_strdup(l->plan->arena, texts[i]), found),
-                  word_of(l, names[i], strlen(names[i]), true));
+                  matrix_word(l, names[i], strlen(names[i]), true));
 }
 
 static const char *last_part(const char *path)
@@ -261,7 +261,7 @@ static void read_values(struct loader *l, struct matrix_axis *axis, const struct
     axis->values = arena_alloc(l->tree, list->n * sizeof(*axis->values));
     for (const struct node *v = list->first; v != NULL; v = v->next)
         if (value_is_text(l, v, axis->key->text, "a list of texts (\"\" for an empty one)"))
-            set_value(l, axis, &axis->values[axis->n++], v, word_of(l, v->text, v->n, false));
+            set_value(l, axis, &axis->values[axis->n++], v, matrix_word(l, v->text, v->n, false));
     if (list->n == 0)
         problem_at(l, list, "'%s' is an empty list", axis->key->text);
 }
@@ -491,7 +491,7 @@ void matrix_each(struct loader *l, const struct matrix *m, combination_fn *each,
         for (const struct node *v = map->first; v != NULL; v = v->next, c.n++) {
             const struct matrix_axis axis = {.key = v->key};
 
-            set_value(l, &axis, &values[c.n], v, word_of(l, v->text, v->n, false));
+            set_value(l, &axis, &values[c.n], v, matrix_word(l, v->text, v->n, false));
             c.key[c.n] = v->key;
             c.value[c.n] = &values[c.n];
         }

@@ -42,6 +42,8 @@ struct combination {
 };
 typedef void combination_fn(void *data, const struct combination *c);
 
+/* Returns a text as it stands in an id; `of_others`: whoever named it is not the file's author. */
+const char *matrix_word(struct loader *l, const char *text, size_t n, bool of_others);
 /* Reads a job's `matrix`; false after a problem. To be freed either way. */
 bool matrix_read(struct loader *l, const struct node *map, struct matrix *m);
 /* How many combinations there are at most, SIZE_MAX for more than can be counted. */

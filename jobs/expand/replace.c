@@ -182,6 +182,9 @@ static const char *say_instead(const struct walk *w, const char *name)
     static const struct {
         const char *begin, *words; /* with the name behind the dot for %s */
     } foreign[] = {
+        {"case.",
+         "the cases of a job know it, but for their 'name', 'files' and 'answer', and so do "
+         "those of the job's own keys that a case may have, but for 'env'"},
         {"matrix.", "write '${{ %s }}' for a key of the job's 'matrix'"},
         {"inputs.", "write '${{ params.%s }}'"},
         {"vars.", "write '${{ params.%s }}'"},

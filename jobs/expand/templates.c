@@ -165,6 +165,18 @@ static void merge(struct templates *t, const struct key_table *table, struct nod
     *link = NULL;
 }
 
+struct node *templates_lay(struct replacing *r, const struct key *k, const struct node *own,
+                           const struct node *base)
+{
+    struct templates t = {.r = r};
+    struct node *copy = copy_of(&t, own);
+    const struct node *below = as_map(&t, k, base);
+
+    if (merges(k, copy) && below->kind == NODE_MAP)
+        merge(&t, k->sub, copy, below);
+    return copy;
+}
+
 /* ---- extending ---- */
 
 static void unknown_template(struct templates *t, const struct node *item)

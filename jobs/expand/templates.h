@@ -19,3 +19,7 @@ void templates_extend(struct templates *t, struct node *job);
 /* Leaves under `templates` those that no job has used. */
 void templates_drop_used(struct templates *t, struct node *map);
 void templates_free(struct templates *t);
+/* Returns a value of that key with another one laid below it, as `extends` does; neither is
+ * changed. */
+struct node *templates_lay(struct replacing *r, const struct key *k, const struct node *own,
+                           const struct node *base);

@@ -242,10 +242,12 @@ static struct node *needs_of(struct writing *w, const struct jobs_job *job)
     return list.of->n > 0 ? list.of : NULL;
 }
 
-/* Whether a key that is about files says nothing of which: it would be refused in a job. */
-static bool names_no_files(const struct jobs_job *job, const char *key)
+/* Whether what `defaults` say of a key would be refused in the job: it is about files, and says
+ * nothing of which, or about cases, of which the job is none. */
+static bool says_nothing(const struct jobs_job *job, const char *key)
 {
-    return (str_eq(key, "artifacts") && job->artifacts.paths.patterns == NULL) ||
+    return (job->of_case == NULL && (str_eq(key, "points") || str_eq(key, "visibility"))) ||
+           (str_eq(key, "artifacts") && job->artifacts.paths.patterns == NULL) ||
            (str_eq(key, "junit") && job->tests[JOBS_TESTS_JUNIT].patterns == NULL) ||
            (str_eq(key, "tap") && job->tests[JOBS_TESTS_TAP].patterns == NULL) ||
            (str_eq(key, "ctrf") && job->tests[JOBS_TESTS_CTRF].patterns == NULL);
@@ -268,8 +270,8 @@ static struct node *lay_job(struct writing *w, const struct node *node, const st
                                                    : NULL;
         else if (str_eq(key, "needs"))
             value = needs_of(w, job);
-        else if (names_no_files(job, key))
-            value = NULL; /* `defaults` say how many, and nobody which */
+        else if (says_nothing(job, key))
+            value = NULL;
         else if (str_eq(key, "inputs") && value != NULL)
             value = lay_inputs(w, job, value);
         else if (str_eq(key, "services") && value != NULL && value->kind == NODE_MAP)
@@ -278,6 +280,123 @@ static struct node *lay_job(struct writing *w, const struct node *node, const st
             written_add(w, &map, key, value);
     }
     return map.of;
+}
+
+/* ---- cases ---- */
+
+static const struct key *key_of_case(const char *name)
+{
+    const struct key *k = key_find(&keys_case, name);
+
+    return k != NULL && k->set == key_set_of_case ? k : NULL;
+}
+
+static struct node *written_points(struct writing *w, uint64_t points)
+{
+    char buf[32];
+    struct node *n;
+
+    (void)snprintf(buf, sizeof(buf), points % 1000 != 0 ? "%llu.%03u" : "%llu",
+                   (unsigned long long)(points / 1000), (unsigned)(points % 1000));
+    n = written_text(w, arena_strdup(w->arena, buf));
+    n->plain = true;
+    return n;
+}
+
+/* Adds what a case says besides a job: what its group would give it is its own here, so that a file
+ * of some of the cases says the same of them. */
+static void add_case_keys(struct writing *w, struct written_list *map, const struct jobs_case *c,
+                          const struct jobs_judged *j)
+{
+    written_add(w, map, "points", written_points(w, c->points));
+    if (c->group != 0)
+        written_add(w, map, "group", written_text(w, j->groups[c->group].name));
+    if (c->visibility != j->groups[c->group].visibility)
+        written_add(w, map, "visibility", written_text(w, jobs_visibility_name(c->visibility)));
+    if (c->hint != NULL)
+        written_add(w, map, "hint", written_text(w, c->hint));
+}
+
+/* Returns the groups in one of them, or NULL. */
+static struct node *lay_groups(struct writing *w, const struct jobs_judged *j, size_t parent)
+{
+    struct written_list map = written_new(w, NODE_MAP);
+
+    for (size_t g = 1; g < j->n_groups; g++) {
+        const struct jobs_case_group *of = &j->groups[g];
+        struct written_list group = written_new(w, NODE_MAP), needs = written_new(w, NODE_LIST);
+        const char *slash = strrchr(of->name, '/');
+        struct node *below;
+
+        if (of->parent != parent)
+            continue;
+        for (size_t i = 0; i < of->n_needs; i++)
+            written_add(w, &needs, NULL, written_text(w, j->groups[of->needs[i]].name));
+        if (of->has_points && of->score != JOBS_SCORE_SUM)
+            written_add(w, &group, "points", written_points(w, of->points));
+        if (of->score != JOBS_SCORE_SUM)
+            written_add(w, &group, "score", written_text(w, jobs_score_name(of->score)));
+        if (of->n_needs > 0)
+            written_add(w, &group, "needs", needs.of);
+        if (of->visibility != j->groups[parent].visibility)
+            written_add(w, &group, "visibility",
+                        written_text(w, jobs_visibility_name(of->visibility)));
+        below = lay_groups(w, j, g);
+        if (below != NULL)
+            written_add(w, &group, "groups", below);
+        written_add(w, &map, slash != NULL ? slash + 1 : of->name, group.of);
+    }
+    return map.of->n > 0 ? map.of : NULL;
+}
+
+/* Returns what one case says itself; the rest goes to `job`, if that is not NULL. */
+static struct node *lay_case(struct writing *w, const struct node *node, const struct jobs_job *job,
+                             struct written_list *rest)
+{
+    const struct jobs_judged *j = &w->plan->judged[job->of_case->judged];
+    struct written_list map = written_new(w, NODE_MAP);
+    struct node *all = lay_job(w, node, job);
+
+    written_add(w, &map, "name", written_text(w, job->of_case->name));
+    for (struct node *v = all->first, *next; v != NULL; v = next) {
+        next = v->next;
+        v->next = NULL;
+        if (str_eq(v->key->text, "points") || str_eq(v->key->text, "visibility"))
+            continue; /* of `defaults` and the job: in each case and group, where it matters */
+        if (key_of_case(v->key->text) != NULL)
+            written_add(w, &map, v->key->text, v);
+        else if (rest != NULL)
+            written_add(w, rest, v->key->text, v);
+    }
+    add_case_keys(w, &map, job->of_case, j);
+    return map.of;
+}
+
+/* Returns the job of a submission, with those of its cases that are selected; *node and *i: of its
+ * first one, and then of its last. */
+static struct node *lay_judged(struct writing *w, const bool *selected, const struct node **node,
+                               size_t *i)
+{
+    const struct jobs_judged *j = &w->plan->judged[w->plan->jobs[*i].of_case->judged];
+    struct written_list job = written_new(w, NODE_MAP), list = written_new(w, NODE_LIST);
+    struct node *groups = lay_groups(w, j, 0);
+
+    for (;; (*i)++, *node = (*node)->next) {
+        if (selected[*i])
+            written_add(w, &list, NULL,
+                        lay_case(w, *node, &w->plan->jobs[*i], list.of->n == 0 ? &job : NULL));
+        if (*i + 1 == j->first + j->n)
+            break;
+    }
+    written_add(w, &job, "cases", list.of);
+    if (groups != NULL)
+        written_add(w, &job, "groups", groups);
+    if (j->stop != JOBS_STOP_NEVER)
+        written_add(w, &job, "stop", written_text(w, jobs_stop_name(j->stop)));
+    if (j->groups[0].visibility != JOBS_VISIBLE)
+        written_add(w, &job, "visibility",
+                    written_text(w, jobs_visibility_name(j->groups[0].visibility)));
+    return job.of;
 }
 
 /* ---- YAML ---- */
@@ -314,17 +433,23 @@ void jobs_expanded_write(const struct jobs_expanded *x, const struct jobs_plan *
             continue;
         w.arena = arena_new();
         (void)fputs("  ", out);
-        yaml_write_key(out, plan->jobs[i].name, 2);
-        yaml_write_value(out, lay_job(&w, node, &plan->jobs[i]), &key_of_job, 2);
+        if (plan->jobs[i].of_case != NULL) {
+            yaml_write_key(out, plan->judged[plan->jobs[i].of_case->judged].name, 2);
+            yaml_write_value(out, lay_judged(&w, selected, &node, &i), &key_of_job, 2);
+        } else {
+            yaml_write_key(out, plan->jobs[i].name, 2);
+            yaml_write_value(out, lay_job(&w, node, &plan->jobs[i]), &key_of_job, 2);
+        }
         arena_free(w.arena);
     }
 }
 
 /* About when a job runs, what else runs meanwhile and what becomes of its end: no part of what it
  * does. A key that is new counts until it stands here. */
-static const char *const beside[] = {
-    "description", "tags",  "needs",     "retries",      "retry-on",      "retry-delay",
-    "exclusive",   "slots", "fail-fast", "max-parallel", "allow-failure", "cache-result"};
+static const char *const beside[] = {"description", "tags",         "needs",         "retries",
+                                     "retry-on",    "retry-delay",  "exclusive",     "slots",
+                                     "fail-fast",   "max-parallel", "allow-failure", "cache-result",
+                                     "points",      "visibility"};
 
 static bool is_beside(const char *key)
 {
@@ -371,6 +496,27 @@ static json_t *matrix_of(const struct jobs_job *job)
     return object;
 }
 
+/* What a case is besides a job; its points are a text, as all other values. */
+static json_t *case_of(const struct jobs_plan *plan, const struct jobs_job *job)
+{
+    const struct jobs_case *c = job->of_case;
+    const struct jobs_judged *j = &plan->judged[c->judged];
+    struct writing w = {.plan = plan, .arena = arena_new()};
+    json_t *object = json_object();
+
+    (void)json_object_set_new(object, "name", json_of_text(c->name));
+    (void)json_object_set_new(object, "submission", json_of_text(j->name));
+    (void)json_object_set_new(object, "points", json_of_text(written_points(&w, c->points)->text));
+    if (c->group != 0)
+        (void)json_object_set_new(object, "group", json_of_text(j->groups[c->group].name));
+    (void)json_object_set_new(object, "visibility",
+                              json_string(jobs_visibility_name(c->visibility)));
+    if (c->hint != NULL)
+        (void)json_object_set_new(object, "hint", json_of_text(c->hint));
+    arena_free(w.arena);
+    return object;
+}
+
 char *jobs_expanded_json(const struct jobs_expanded *x, const struct jobs_plan *plan,
                          const bool *selected)
 {
@@ -397,6 +543,8 @@ char *jobs_expanded_json(const struct jobs_expanded *x, const struct jobs_plan *
             (void)json_object_set_new(j, "of", json_string(plan->groups[job->group].name));
             (void)json_object_set_new(j, "matrix", matrix_of(job));
         }
+        if (job->of_case != NULL)
+            (void)json_object_set_new(j, "case", case_of(plan, job));
         (void)json_object_set_new(jobs, job->name, j);
         arena_free(w.arena);
     }

@@ -23,7 +23,7 @@ expect compgen -G "block-job-file-*.yaml"
 expect [ -e block-configuration-*.yaml ]
 
 it "each is a job file, or a part of one, without a problem; the one that is a configuration file is that"
-mkdir -p src ci && echo 'templates: {}' >ci/common.yaml
+mkdir -p src ci submissions/a tests/{sample,secret} && touch tests/sample/1.{in,ans} tests/secret/2.{in,ans} && echo 'templates: {}' >ci/common.yaml
 for file in block-*.yaml; do
     if grep -q '^cache:' "$file"; then
         STATUS=0

@@ -231,12 +231,27 @@ static inline void same_artifacts(const struct jobs_artifacts *x, const struct j
     assert_int_equal(x->max, y->max);
 }
 
+static inline void same_case(const struct jobs_case *x, const struct jobs_case *y)
+{
+    assert_int_equal(x != NULL, y != NULL);
+    if (x == NULL)
+        return;
+    same_text(x->name, y->name);
+    same_text(x->hint, y->hint);
+    assert_int_equal(x->judged, y->judged);
+    assert_int_equal(x->group, y->group);
+    assert_int_equal(x->points, y->points);
+    assert_int_equal(x->visibility, y->visibility);
+}
+
 static inline void same_job(const struct jobs_job *x, const struct jobs_job *y)
 {
     same_text(x->name, y->name);
     same_text(x->description, y->description);
     assert_int_equal(x->root, y->root);
     assert_int_equal(x->from, y->from);
+    assert_int_equal(x->role, y->role);
+    same_case(x->of_case, y->of_case);
     assert_int_equal(x->n_steps, y->n_steps);
     assert_int_equal(x->has_steps, y->has_steps);
     assert_int_equal(x->runs_image, y->runs_image);
@@ -268,12 +283,34 @@ static inline void same_job(const struct jobs_job *x, const struct jobs_job *y)
     same_texts((const char *const *)x->tags, (const char *const *)y->tags);
 }
 
+static inline void same_judged(const struct jobs_judged *x, const struct jobs_judged *y)
+{
+    same_text(x->name, y->name);
+    assert_int_equal(x->first, y->first);
+    assert_int_equal(x->n, y->n);
+    assert_int_equal(x->stop, y->stop);
+    assert_int_equal(x->n_groups, y->n_groups);
+    for (size_t g = 0; g < x->n_groups; g++) {
+        same_text(x->groups[g].name, y->groups[g].name);
+        assert_int_equal(x->groups[g].points, y->groups[g].points);
+        assert_int_equal(x->groups[g].score, y->groups[g].score);
+        assert_int_equal(x->groups[g].parent, y->groups[g].parent);
+        assert_int_equal(x->groups[g].visibility, y->groups[g].visibility);
+        assert_int_equal(x->groups[g].n_needs, y->groups[g].n_needs);
+        for (size_t i = 0; i < x->groups[g].n_needs; i++)
+            assert_int_equal(x->groups[g].needs[i], y->groups[g].needs[i]);
+    }
+}
+
 static inline void same_plans(const struct jobs_plan *a, const struct jobs_plan *b)
 {
     assert_int_equal(a->n_jobs, b->n_jobs);
     assert_int_equal(a->n_roots, b->n_roots);
     for (size_t i = 0; i < a->n_jobs; i++)
         same_job(&a->jobs[i], &b->jobs[i]);
+    assert_int_equal(a->n_judged, b->n_judged);
+    for (size_t i = 0; i < a->n_judged; i++)
+        same_judged(&a->judged[i], &b->judged[i]);
 }
 
 /* Both texts make the same plan. */

@@ -141,6 +141,17 @@ static const char *const texts[] = {
     "exclude: [e, '{f,g}']}, inputs: [{from: ., to: /i, exclude: ['{h,j}/*.k', node_modules]}]}, "
     "c: {run: x}}\n",
     "defaults: {env: {signal: a, stdout: b}}\njobs: {a: {run: x, env: {exit: c, B: d}}}\n",
+    "defaults: {points: 3, visibility: after-due, env: {A: a, B: b}, expect: {exit: 3}, stdin: d}\n"
+    "jobs:\n  c: {role: compile, run: x, matrix: {S: [x, y]}}\n"
+    "  g:\n    from: c\n    run: [x, '${{ S }}']\n    matrix: {S: [x, y]}\n    env: {B: c}\n"
+    "    cases:\n"
+    "      - {name: a b, stdin: \"1 2\\n\", expect: {stdout: '3'}, points: 2.5, args: ['no']}\n"
+    "      - {files: 'w*.yaml', answer: .yaml, group: s, hint: 'at ${{ case.path }}'}\n"
+    "      - {name: e, group: s/t, env: {B: d, E: '${{ case.name }}'}, limits: {wall: 1s}}\n"
+    "      - {name: f, group: s/t, visibility: visible, description: '$${{ x'}\n"
+    "      - {name: h, group: u, stdin-file: wrong.yaml}\n"
+    "    groups: {u: {points: 0.125, score: min}, s: {points: 100, visibility: hidden, needs: u, "
+    "groups: {t: {points: 33.001, score: pass}}}}\n    stop: group\n  after: {run: x, needs: g}\n",
     "pools: {a: 4, '5': 3, c: 1}\ndefaults: {exclusive: {a: 2, c: 1}, slots: 2}\n"
     "jobs: {a: {run: x, exclusive: {'5': 1, a: 1}}, b: {run: x, exclusive: [c, '5'], slots: 1}, c: "
     "{run: x, exclusive: []}, d: {run: x}}\n",
