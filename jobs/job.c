@@ -203,10 +203,11 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
         !d->has_run && d->run == NULL && d->from == NULL && root_may_say_run(l, d->job.root);
     if (d->run != NULL || d->job.runs_image)
         steps_read(l, d);
-    else if (!d->has_run)
+    else if (!d->has_run && !d->job.is_checker) /* its table says so */
         problem_at(l, d->name, "%s '%s' has no 'run'", d->job.is_service ? "service" : "job",
                    d->name->text);
     case_finish(d);
+    checker_settle(l, d);
     tty_check(l, d);
     services_read(l, d, defaults->services);
 }

@@ -9,6 +9,7 @@
 #include "jobs/given.h"
 #include "jobs/job_limits.h"
 #include "jobs/job_roots.h"
+#include "jobs/judging.h"
 #include "jobs/pipelines.h"
 #include "jobs/privileges.h"
 #include "jobs/selection.h"
@@ -185,6 +186,8 @@ struct jobs_expect {
     struct jobs_expected_file *files; /* what the job leaves, once it has ended */
     size_t n_files;
     struct jobs_compare compare;
+    /* judges standard output, to which what is expected of it is the answer; or NULL */
+    struct jobs_checker *checker;
 };
 /* Returns the i-th file of the host that may be named, in a fixed order, its path NULL where it is
  * not; NULL: there are no more. */
@@ -360,6 +363,9 @@ struct jobs_job {
      * among them */
     const struct jobs_services *services;
     bool is_service;
+    /* of a job whose last step has one: the same, as the job's own; or NULL */
+    struct jobs_checker *checker;
+    bool is_checker;
     size_t root; /* index into plan->roots */
     /* index into plan->jobs: whose finished file system it starts from; JOBS_FROM_NOTHING: the
      * root's */
@@ -470,7 +476,8 @@ static inline bool jobs_leaves_files(const struct jobs_job *job)
 
     for (size_t i = 0; i < job->n_steps; i++)
         expected |= job->steps[i].expect.n_files > 0;
-    return expected || jobs_leaves_tests(job) || job->artifacts.paths.patterns != NULL;
+    return expected || job->is_checker || jobs_leaves_tests(job) ||
+           job->artifacts.paths.patterns != NULL;
 }
 
 /* Whether the network namespace is the sandbox's own: not the host's, nor that of a job beside. */

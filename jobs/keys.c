@@ -710,5 +710,5 @@ const struct key_table *const keys_all[] = {
     &keys_tests,      &keys_coverage, &keys_service, &keys_ready,  &keys_mount,     &keys_seccomp,
     &keys_namespaces, &keys_matrix,   &keys_axis,    &keys_pools,  &keys_exclusive, &keys_cache,
     &keys_twice,      &keys_io,       &keys_network, &keys_secret, &keys_tolerance, &keys_case,
-    &keys_group,      NULL,
+    &keys_group,      &keys_checker,  &keys_exits,   NULL,
 };

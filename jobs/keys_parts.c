@@ -209,7 +209,14 @@ TABLE(expect, "Keys of `expect`", "'expect'",
        .forms = FORM_ONE,
        .type = TYPE_TEXT,
        .set = key_set_regex},
-      LATER("checker", "an argv list", "a program that judges the output, in its own sandbox"));
+      {.name = "checker",
+       .value = "a map such as {run: [./check], protocol: testlib}",
+       .help = "a program that judges standard output, in a sandbox of its own, once the job is "
+               "over and has done all else that is expected; `stdout-file` or `stdout` is the "
+               "answer that it is given (docs/checkers.md)",
+       .forms = FORM_OBJECT,
+       .sub = &keys_checker,
+       .set = key_set_checker});
 
 TABLE(axis, "Values of a key of `matrix` that are found", "a key of 'matrix'",
       {.name = "dirs",

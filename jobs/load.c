@@ -114,6 +114,7 @@ static void read_jobs(struct loader *l, const struct draft *defaults, const stru
     taken_resolve(l);
     results_resolve(l);
     cases_resolve(l);
+    checkers_resolve(l);
 }
 
 /* What comes to a server is written out already, and asks nothing of the machine. */

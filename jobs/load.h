@@ -196,7 +196,7 @@ extern const struct key_table keys_file, keys_included, keys_root, keys_job, key
     keys_twice, keys_expect, keys_tolerance, keys_input, keys_secret, keys_artifacts, keys_tests,
     keys_coverage, keys_io, keys_seccomp, keys_network, keys_after, keys_cache, keys_need,
     keys_allowed, keys_matrix, keys_axis, keys_pools, keys_exclusive, keys_service, keys_ready,
-    keys_mount, keys_namespaces, keys_case, keys_group;
+    keys_mount, keys_namespaces, keys_case, keys_group, keys_checker, keys_exits;
 /* Of the configuration file: no part of the job file. */
 extern const struct key_table keys_settings, keys_settings_cache;
 /* Every table of the job file, NULL-terminated: for the documentation and the tests. */
@@ -390,6 +390,9 @@ void compare_check(struct loader *l, const struct node *map, const struct jobs_e
 /* Whether a map's own `compare` (NULL: it has none) makes a key pointless that lies below the map.
  * job_compare.c */
 bool compare_drops(const struct node *compare, const char *key);
+/* of expect, and of a checker: job_checker.c */
+key_set_fn key_set_checker, key_set_of_checker, key_set_checker_args, key_set_checker_exits,
+    key_set_checker_exit;
 /* of a need: needs.c */
 key_set_fn key_set_need_when, key_set_need_optional;
 /* of a job: ends.c */
@@ -431,6 +434,10 @@ size_t input_of_item(struct arena *arena, const struct jobs_job *job, const stru
 void taken_resolve(struct loader *l);
 /* Whether a path is the sandbox's to fill: the kernel's own file systems and the devices are. */
 bool input_belongs_to_sandbox(const char *path);
+/* Makes the checker of its last step the job's own, once steps are read. job_checker.c */
+void checker_settle(struct loader *l, struct draft *d);
+/* Gives checkers the roots of their jobs, when those are known. job_checker.c */
+void checkers_resolve(struct loader *l);
 /* Reads `cache`, whose paths become further inputs. Called when the others are known. job_caches.c
  */
 void caches_read(struct loader *l, struct draft *d);

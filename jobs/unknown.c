@@ -234,7 +234,6 @@ static const struct {
 } unsupported_keys[] = {
     {"case", "capture", "leave it out; what a program has not flushed when it ends is not judged"},
     {"case", "output", "print it, as in 'run: ./solve && cat FILE'"},
-    {"expect", "checker", "run it as a second step of the job"},
 };
 
 /* Returns what to do until the key is supported, or NULL. */

@@ -317,6 +317,17 @@ static void put_caches(json_t *object, const struct reports_result *result)
     jsonl_put(object, "caches", list);
 }
 
+/* What its checker has said. */
+static void put_checked(json_t *object, const struct reports_result *r)
+{
+    if (r->has_score)
+        jsonl_put(object, "score", number(r->score, REPORTS_SCORE_SCALE));
+    if (r->has_multiplier)
+        jsonl_put(object, "score_multiplier", number(r->multiplier, REPORTS_SCORE_SCALE));
+    put_text(object, "message_for_all", r->message_for_all);
+    put_text(object, "message_for_staff", r->message_for_staff);
+}
+
 /* All that is known of an attempt that was not the last. Its artifacts gave way to those of the
  * next. */
 static void put_previous(json_t *object, const struct reports_result *result)
@@ -331,6 +342,7 @@ static void put_previous(json_t *object, const struct reports_result *result)
         json_t *o = checked(json_object());
 
         put_outcome(o, p->verdict, p->evidence, p->exit, p->signal);
+        put_checked(o, p);
         put_text(o, "near_limit", p->near_limit);
         put_text(o, "kept", p->kept);
         put_started(o, &p->started);
@@ -415,6 +427,7 @@ static json_t *job_object(const struct reports_result *result)
         jsonl_put(o, "allowed_failure", json_true());
     if (model_is_unneeded(result))
         jsonl_put(o, "not_needed", json_true());
+    put_checked(o, result);
     put_text(o, "near_limit", result->near_limit);
     put_text(o, "kept", result->kept);
     if (result->attempts > 0)

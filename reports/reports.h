@@ -112,6 +112,8 @@ struct reports_cache {
 };
 
 #define REPORTS_EVIDENCE_SIZE 768
+#define REPORTS_MESSAGE_SIZE 4096 /* of a checker's, NUL included */
+#define REPORTS_SCORE_SCALE UINT64_C(1000000000)
 
 /* A test case: the whole job, or one step of it. */
 struct reports_case {
@@ -212,6 +214,12 @@ struct reports_result {
     /* NULL, or why a result so close to its time limit might be the machine's doing */
     const char *near_limit;
     struct reports_timeline timeline;
+    /* what its checker has said beside the verdict: hostile text, for those who may see all, and
+     * for everybody; or NULL */
+    const char *message_for_staff, *message_for_all;
+    bool has_score, has_multiplier;
+    uint64_t score,
+        multiplier; /* in parts of REPORTS_SCORE_SCALE; of points, and of all there are */
     /* it was not run, since it has passed before: the id of that run, and when it ended; or NULL */
     const char *cached_run;
     time_t cached_at;

@@ -252,6 +252,7 @@ static void start_and_watch(struct attempt *a, struct attempt_ahead *ahead)
         capture_redact(&a->capture, a->ctx->run->redact, a->job, &err) < 0)
         attempt_fail(a, &err);
     a->capture.ready = a->ctx->ready;
+    a->capture.heads = a->ctx->heads;
     if (a->forwards)
         a->capture.forward = &a->forward;
     if (a->paired)
@@ -340,6 +341,7 @@ void attempt_run(struct attempt_context *ctx, const struct instance *instance,
                         .facts = &ret->facts,
                         .sandbox = SANDBOX_JOB_INIT,
                         .pair = PAIR_NONE,
+                        .written = {.fd = -EBADF},
                         .paired = ctx->pair >= 0,
                         .kill_at = LIMITS_NEVER,
                         .check_cpu_at = LIMITS_NEVER,
@@ -359,6 +361,7 @@ void attempt_run(struct attempt_context *ctx, const struct instance *instance,
     attempt_judge(&a, ret);
     ret->has_stdout = a.capture.written[0] > 0;
     ret->has_stderr = a.capture.written[1] > 0;
+    base_closep(&a.written.fd);
     if (a.has_sandbox)
         capture_close(&a.capture);
     if (a.forwards)
@@ -377,6 +380,8 @@ void attempt_result_free(struct attempt_result *r)
     free(r->facts.leaks);
     free(r->steps);
     free(r->near_limit);
+    free(r->checked.for_staff);
+    free(r->checked.for_all);
     free(r->kept);
     strings_free(&r->artifacts);
     if (r->tests != NULL)

@@ -3,6 +3,7 @@
  * result. */
 #pragma once
 
+#include "harness/attempt/checked.h"
 #include "harness/attempt/facts.h"
 #include "harness/attempt/standstill.h"
 #include "harness/attempt/verdict.h"
@@ -19,6 +20,7 @@ struct attempt_result {
     uint32_t coverage_milli;     /* thousandths of a percent */
     struct reports_tests *tests; /* that the job has reported; NULL: it was to report none */
     char *near_limit;            /* or NULL */
+    struct checked checked;      /* what its checker said, if it was asked */
     char *kept;                  /* how to name what was kept of it (kept.h), or NULL */
     bool has_stdout, has_stderr; /* whether there are such logs */
 };
@@ -48,8 +50,10 @@ struct attempt_context {
     /* the next attempt's, which takes it: a socket to the slot that runs the other job of its pair
      * (pair.h), or -EBADF */
     int pair;
-    const char *pair_with; /* that job's name */
-    struct ready *ready;   /* of the process of a service; else NULL */
+    const char *pair_with;       /* that job's name */
+    struct ready *ready;         /* of the process of a service; else NULL */
+    struct checker *checker;     /* who judges what jobs write (checker.h), or NULL */
+    struct capture_heads *heads; /* of the process of a checker; else NULL */
 };
 
 /* An attempt that is prepared: everything is done but the exec of its first command. Until it is

@@ -11,6 +11,7 @@
 #include "harness/attempt/attempt_limits.h"
 #include "harness/attempt/billing.h"
 #include "harness/attempt/caches.h"
+#include "harness/attempt/checker.h"
 #include "harness/attempt/coverage.h"
 #include "harness/attempt/evidence.h"
 #include "harness/attempt/expect_left.h"
@@ -51,6 +52,7 @@ static void finish_steps(struct attempt *a)
     if (last->ended && a->step + 1 == a->facts->n_steps && a->facts->cause == CAUSE_NONE &&
         attempt_expect(a, a->step, &err) < 0)
         attempt_fail(a, &err);
+    checker_take_output(a, last);
     /* `after` writes into the same logs, and may go on with what the last step began */
     if ((a->job->after == NULL || a->capture.over) && capture_finish(&a->capture, &err) < 0)
         attempt_fail(a, &err);
@@ -222,10 +224,22 @@ static void note_standstill(struct attempt *a, struct attempt_result *ret)
         strings_add(&ret->notes, xstrdup(b.data));
 }
 
+static void redact_message(const struct redact *redact, char **message)
+{
+    char *safe = redact_string(redact, *message, true);
+
+    if (safe == NULL)
+        return;
+    free(*message);
+    *message = safe;
+}
+
 /* Takes secrets out of what is said: some of it is the job's own words. */
 static void redact_result(const struct redact *redact, struct attempt_result *ret)
 {
     redact_in_place(redact, ret->job.evidence, sizeof(ret->job.evidence));
+    redact_message(redact, &ret->checked.for_staff);
+    redact_message(redact, &ret->checked.for_all);
     for (size_t i = 0; i < ret->facts.n_steps; i++)
         redact_in_place(redact, ret->steps[i].evidence, sizeof(ret->steps[i].evidence));
     for (size_t i = 0; i < ret->notes.n; i++) {
@@ -256,6 +270,8 @@ void attempt_judge(struct attempt *a, struct attempt_result *ret)
     verdict_of_job(a->job, a->facts, &ret->job);
     if (weakened("verdict-channel") && capture_has(&a->capture, "\"verdict\":\"passed\""))
         ret->job.verdict = REPORTS_PASSED;
+    if (!expect_left_asks(a->job)) /* else there is more to be looked at first */
+        checker_ask(a, ret);
     after_run(a, ret);
     finish_after(a, ret);
     services_end(a);
@@ -265,6 +281,8 @@ void attempt_judge(struct attempt *a, struct attempt_result *ret)
             strings_add(&ret->notes, xstrdup(a->facts->service.text));
     }
     expect_left_check(a, ret);
+    if (expect_left_asks(a->job))
+        checker_ask(a, ret);
     test_results_collect(a, ret);
     coverage_collect(a, ret);
     collect_artifacts(a, ret);

@@ -5,6 +5,7 @@
 
 #include "harness/attempt/attempt.h"
 #include "harness/attempt/capture.h"
+#include "harness/attempt/checker.h"
 #include "harness/attempt/limits_in_force.h"
 #include "harness/attempt/observe.h"
 #include "harness/attempt/pair.h"
@@ -25,7 +26,8 @@ struct attempt {
     bool forwards;
     struct pair pair; /* where standard output goes as well, and input comes from another job */
     bool paired;
-    struct services *services; /* that run beside it, or NULL */
+    struct services *services;     /* that run beside it, or NULL */
+    struct checker_output written; /* what a checker is to judge */
     bool has_sandbox;
     unsigned step;        /* the one that runs */
     uint64_t ordered_ns;  /* when PID 1 was let go */

@@ -31,7 +31,8 @@ int capture_redact(struct capture *c, const struct redact *redact, const struct 
     for (size_t i = 0; i < job->n_steps; i++) {
         const struct jobs_expect *e = &job->steps[i].expect;
 
-        compared[0] |= e->stdout_text != NULL || e->stdout_file.path != NULL || e->regex != NULL;
+        compared[0] |= e->stdout_text != NULL || e->stdout_file.path != NULL || e->regex != NULL ||
+                       e->checker != NULL;
         compared[1] |= e->stderr_text != NULL || e->stderr_file.path != NULL;
     }
     for (int which = 0; which < 2; which++)
@@ -69,10 +70,22 @@ static int merge(struct capture *c, int which, const void *data, size_t n, struc
     return lines.len > 0 ? write_log(c, REPORTS_LOG_MERGED, lines.data, lines.len, err) : 0;
 }
 
+static void put_head(struct capture_heads *h, int which, const void *data, size_t n)
+{
+    size_t room = CAPTURE_HEAD_MAX - h->n[which];
+
+    memcpy(h->text[which] + h->n[which], data, n < room ? n : room);
+    h->n[which] += n < room ? n : room;
+}
+
 static int put(struct capture *c, int which, const void *data, size_t n, struct cupel_error *err)
 {
     int r = 0;
 
+    if (c->heads != NULL) {
+        put_head(c->heads, which, data, n);
+        return 0;
+    }
     if (c->forward != NULL) {
         forward_put(c->forward, which, data, n);
         return forward_check(c->forward, err);

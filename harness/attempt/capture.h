@@ -11,11 +11,19 @@
 #include "harness/attempt/ready.h"
 #include "reports/reports.h"
 
+/* The first bytes of both streams, of output that has no logs. */
+#define CAPTURE_HEAD_MAX ((size_t)REPORTS_MESSAGE_SIZE)
+struct capture_heads {
+    char text[2][CAPTURE_HEAD_MAX];
+    size_t n[2];
+};
+
 struct capture {
     struct reports_out *out;
-    struct forward *forward; /* where it goes in place of logs; or NULL */
-    struct ready *ready;     /* what listens to a service; or NULL */
-    struct pair *pair;       /* where standard output goes besides the log; or NULL */
+    struct capture_heads *heads; /* where it goes in place of logs; or NULL */
+    struct forward *forward;     /* where it goes in place of logs; or NULL */
+    struct ready *ready;         /* what listens to a service; or NULL */
+    struct pair *pair;           /* where standard output goes besides the log; or NULL */
     const char *name;
     int pipe[2];                /* borrowed: stdout, stderr */
     int log[REPORTS_LOG_COUNT]; /* opened at the first byte */

@@ -170,33 +170,34 @@ int expect_compare(const char *what, const struct redact *redact, const struct j
     return r;
 }
 
-/* The step's part of a log, which is open for writing only. */
-static int open_log(const struct capture *c, int which, const struct step_facts *facts,
-                    struct compare_source *ret)
+/* The log is open for writing only. */
+int expect_open_output(const struct capture *c, int which, const struct step_facts *facts,
+                       int *ret_fd, uint64_t *ret_from, uint64_t *ret_len)
 {
-    uint64_t from = which == 0 ? facts->stdout_from : facts->stderr_from;
     uint64_t to = which == 0 ? facts->stdout_to : facts->stderr_to;
     char path[32];
 
-    *ret = (struct compare_source){.fd = -EBADF, .from = from, .len = to - from};
-    if (ret->len == 0)
+    *ret_fd = -EBADF;
+    *ret_from = which == 0 ? facts->stdout_from : facts->stderr_from;
+    *ret_len = to - *ret_from;
+    if (*ret_len == 0)
         return 0;
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d",
                    c->redact != NULL ? c->raw[which] : c->log[which]);
-    ret->fd = open(path, O_RDONLY | O_CLOEXEC);
-    return ret->fd < 0 ? -errno : 0;
+    *ret_fd = open(path, O_RDONLY | O_CLOEXEC);
+    return *ret_fd < 0 ? -errno : 0;
 }
 
 static int check_stream(const struct capture *c, int which, const struct jobs_expect *e,
                         const struct compare_source *expected, struct step_facts *facts,
                         struct cupel_error *err)
 {
-    struct compare_source got;
+    struct compare_source got = {.fd = -EBADF};
     int r;
 
     if (facts->output_differs)
         return 0;
-    r = open_log(c, which, facts, &got);
+    r = expect_open_output(c, which, facts, &got.fd, &got.from, &got.len);
     if (r == 0)
         r = expect_compare(which == 0 ? "stdout" : "stderr", c->redact, e, expected, &got, facts);
     base_closep(&got.fd);
@@ -256,7 +257,8 @@ int expect_check(const struct jobs_job *job, size_t step, const struct capture *
     const struct jobs_expect *e = &job->steps[step].expect;
     int r = 0;
 
-    if (job->output == NULL || step + 1 < job->n_steps) { /* else: expect_left.c */
+    /* else: expect_left.c, or what a checker is given */
+    if (e->checker == NULL && (job->output == NULL || step + 1 < job->n_steps)) {
         r = check_text(capture, 0, e, e->stdout_text, e->stdout_len, facts, err);
         if (r == 0)
             r = check_file(capture, 0, e, &e->stdout_file, facts, err);

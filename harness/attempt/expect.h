@@ -7,6 +7,10 @@
 #include "harness/attempt/facts.h"
 #include "jobs/jobs.h"
 
+/* Opens what the step wrote, for reading; *ret_len bytes from *ret_from on. -EBADF in *ret_fd:
+ * nothing. */
+int expect_open_output(const struct capture *capture, int which, const struct step_facts *facts,
+                       int *ret_fd, uint64_t *ret_from, uint64_t *ret_len);
 /* Compares what a step of the job wrote (in the logs) with what is expected; fills
  * facts->output_differs and ->difference. */
 int expect_check(const struct jobs_job *job, size_t step, const struct capture *capture,

@@ -26,7 +26,7 @@ struct left_files {
     struct cupel_error *err;
 };
 
-static bool is_looked_at(const struct jobs_job *job)
+bool expect_left_asks(const struct jobs_job *job)
 {
     bool any = job->output != NULL;
 
@@ -88,6 +88,14 @@ static int open_left(const struct left_files *l, const char *path, const char *w
     return 0;
 }
 
+/* Names it so that what differs is seen as well. */
+static void name_left(const char *path, struct strbuf *what)
+{
+    text_add_line(what, path);
+    if (what->len > 120)
+        what->data[120] = '\0';
+}
+
 /* Compares one file with one of the host, or with a text. */
 static int check_left(const struct left_files *l, const char *path,
                       const struct jobs_host_path *host, const char *key,
@@ -97,9 +105,7 @@ static int check_left(const struct left_files *l, const char *path,
     struct compare_source expected = {.fd = -EBADF}, got;
     int r;
 
-    text_add_line(&what, path);
-    if (what.len > 120) /* so that what differs is seen as well */
-        what.data[120] = '\0';
+    name_left(path, &what);
     r = open_left(l, path, what.data, &got);
     if (r < 0 || got.fd < 0)
         return r;
@@ -118,11 +124,27 @@ static int check_left(const struct left_files *l, const char *path,
     return r;
 }
 
+/* Takes what a checker is to judge. */
+static int take_output(const struct left_files *l)
+{
+    cleanup_strbuf struct strbuf what = {0};
+    struct compare_source got;
+    int r;
+
+    name_left(l->a->job->output, &what);
+    r = open_left(l, l->a->job->output, what.data, &got);
+    if (r == 0 && got.fd >= 0)
+        l->a->written = (struct checker_output){.known = true, .fd = got.fd, .len = got.len};
+    return r;
+}
+
 static int check_output(const struct left_files *l)
 {
     const struct jobs_expect *e = l->expect;
     const struct compare_source text = {.text = e->stdout_text, .fd = -EBADF, .len = e->stdout_len};
 
+    if (e->checker != NULL)
+        return take_output(l);
     if (e->stdout_text != NULL)
         return check_left(l, l->a->job->output, NULL, NULL, &text);
     return e->stdout_file.path == NULL
@@ -154,7 +176,7 @@ void expect_left_check(struct attempt *a, struct attempt_result *ret)
     struct left_files l = {.a = a, .err = &err};
     int r = 0;
 
-    if (ret->job.verdict != REPORTS_PASSED || !is_looked_at(a->job))
+    if (ret->job.verdict != REPORTS_PASSED || !expect_left_asks(a->job))
         return;
     root = sandbox_open_root(a->ctx->stage, &a->sandbox);
     if (root < 0)

@@ -41,6 +41,9 @@ uint64_t goods_wanted(const struct instance *in, enum goods which)
     for (size_t i = 0; i < jobs_services_count(in->job); i++)
         if (__builtin_add_overflow(sum, wanted_by(in->job->services->list[i].job, which), &sum))
             sum = UINT64_MAX;
+    /* what judges it runs when it is over */
+    if (in->job->checker != NULL && wanted_by(in->job->checker->job, which) > sum)
+        sum = wanted_by(in->job->checker->job, which);
     return sum;
 }
 

@@ -105,7 +105,7 @@ static size_t others_of(const struct run *run, const struct instance *instance,
 {
     size_t reads[JOBS_READS_MAX], n = 0;
 
-    if (instance->service == NULL && jobs_takes_files(instance->job))
+    if (!instance_is_of_job(instance) && jobs_takes_files(instance->job))
         n = instances_read(run->instances, run->n_instances, instances_number(run, instance),
                            reads);
     for (size_t i = 0; i < n; i++) {

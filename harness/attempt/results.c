@@ -61,6 +61,10 @@ static void hide_secrets(const struct run *run, struct arena *arena, struct repo
 
     r->description = hide(run, arena, r->description);
     r->evidence = hide(run, arena, r->evidence);
+    if (r->message_for_staff != NULL)
+        r->message_for_staff = hide(run, arena, r->message_for_staff);
+    if (r->message_for_all != NULL)
+        r->message_for_all = hide(run, arena, r->message_for_all);
     for (size_t i = 0; i < r->n_cases; i++)
         r->cases[i].evidence = hide(run, arena, r->cases[i].evidence);
     for (size_t i = 0; i < r->n_caches; i++) {
@@ -294,6 +298,8 @@ struct reports_result *results_keep(const struct reports_result *r, const struct
     copy->evidence = keep_text(arena, r->evidence);
     copy->kept = keep_text(arena, r->kept);
     copy->near_limit = keep_text(arena, r->near_limit);
+    copy->message_for_staff = keep_text(arena, r->message_for_staff);
+    copy->message_for_all = keep_text(arena, r->message_for_all);
     copy->stdout_log = keep_text(arena, r->stdout_log);
     copy->stderr_log = keep_text(arena, r->stderr_log);
     copy->merged_log = keep_text(arena, r->merged_log);

@@ -6,6 +6,7 @@
 
 #include "base/weaken.h"
 #include "harness/attempt/attempt.h"
+#include "harness/attempt/checker.h"
 #include "harness/attempt/facts.h"
 #include "harness/attempt/observe.h"
 #include "harness/attempt/verdict.h"
@@ -243,6 +244,7 @@ static bool run_one(struct work *w, uint32_t number)
     attempt_take_down(&w->ctx, &leftover);
     if (w->ctx.run->traces && leftover.has_sandbox)
         trace(w, &t, &leftover.sandbox);
+    checker_revive(w->ctx.checker);
     return sent == 0;
 }
 
@@ -277,6 +279,7 @@ _Noreturn static void slot_main(const struct run *run, unsigned number, int sock
     struct slot_message m;
     int lock = -EBADF;
 
+    w.ctx.checker = checker_open(run, number, socket);
     w.failed = slot_open_stage(run, number, &w.ctx.stage, &lock, &w.err);
     if (w.failed == 0) /* no order comes while a job is being started but to end it */
         sandbox_stage_cancel_by(w.ctx.stage, socket);
@@ -287,6 +290,7 @@ _Noreturn static void slot_main(const struct run *run, unsigned number, int sock
     while (slot_next_order(&w.ctx, &w.ahead, &m) && obey(&w, &m))
         ;
     prepare(&w, NULL);
+    checker_close(w.ctx.checker);
     if (w.failed == 0)
         sandbox_stage_close(w.ctx.stage);
     cgroup_around_close(w.ctx.around);

@@ -27,6 +27,9 @@ struct wire_head {
     uint32_t has_stdout, has_stderr;
     uint32_t has_near_limit;
     uint32_t has_kept;
+    uint32_t has_staff, has_all; /* messages */
+    uint32_t has_score, has_multiplier;
+    uint64_t score, multiplier;
     uint32_t has_coverage, coverage_milli;
     uint32_t n_caches;
     uint32_t has_tests;
@@ -229,6 +232,12 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
         .has_stderr = result->has_stderr,
         .has_near_limit = result->near_limit != NULL,
         .has_kept = result->kept != NULL,
+        .has_staff = result->checked.for_staff != NULL,
+        .has_all = result->checked.for_all != NULL,
+        .has_score = result->checked.has_score,
+        .has_multiplier = result->checked.has_multiplier,
+        .score = result->checked.score,
+        .multiplier = result->checked.multiplier,
         .has_coverage = result->has_coverage,
         .coverage_milli = result->coverage_milli,
         .n_caches = (uint32_t)result->n_caches,
@@ -257,6 +266,10 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
         wire_add_text(&b, result->near_limit, WIRE_TEXT_MAX);
     if (result->kept != NULL)
         wire_add_text(&b, result->kept, WIRE_TEXT_MAX);
+    if (result->checked.for_staff != NULL)
+        wire_add_text(&b, result->checked.for_staff, REPORTS_MESSAGE_SIZE);
+    if (result->checked.for_all != NULL)
+        wire_add_text(&b, result->checked.for_all, REPORTS_MESSAGE_SIZE);
     for (size_t i = 0; i < result->facts.n_steps; i++)
         wire_add_text(&b, result->steps[i].evidence, WIRE_TEXT_MAX);
     for (size_t i = 0; i < result->n_caches; i++)
@@ -466,7 +479,8 @@ static bool is_within_bounds(const struct wire_head *head)
            head->n_leaks <= WIRE_LEAKS_MAX && head->n_points <= TIMELINE_MAX &&
            head->n_notes <= WIRE_NOTES_MAX && head->n_artifacts <= ARTIFACTS_LISTED_MAX &&
            head->tests_length <= REPORTS_TESTS_LENGTH_MAX && head->coverage_milli <= 100000 &&
-           head->n_caches <= JOBS_CACHES_MAX;
+           head->n_caches <= JOBS_CACHES_MAX && head->score <= CHECKED_SCORE_MAX &&
+           head->multiplier <= REPORTS_SCORE_SCALE;
 }
 
 static int unpack(struct wire_result *r, const struct wire_head *head, const char *data)
@@ -483,6 +497,10 @@ static int unpack(struct wire_result *r, const struct wire_head *head, const cha
                                         .started = head->started,
                                         .has_coverage = head->has_coverage != 0,
                                         .coverage_milli = head->coverage_milli,
+                                        .has_score = head->has_score != 0,
+                                        .score = head->score,
+                                        .has_multiplier = head->has_multiplier != 0,
+                                        .multiplier = head->multiplier,
                                         .usage = head->usage};
     take_cases(r, &p, head);
     take_leaks(r, &p, head);
@@ -493,6 +511,10 @@ static int unpack(struct wire_result *r, const struct wire_head *head, const cha
         r->result.near_limit = take_text(r->arena, &p, WIRE_TEXT_MAX);
     if (head->has_kept)
         r->result.kept = take_text(r->arena, &p, WIRE_TEXT_MAX);
+    if (head->has_staff)
+        r->result.message_for_staff = take_text(r->arena, &p, REPORTS_MESSAGE_SIZE);
+    if (head->has_all)
+        r->result.message_for_all = take_text(r->arena, &p, REPORTS_MESSAGE_SIZE);
     for (size_t i = 0; i < r->result.n_cases; i++)
         r->result.cases[i].evidence = take_text(r->arena, &p, WIRE_TEXT_MAX);
     for (size_t i = 0; i < r->result.n_caches; i++)
@@ -509,7 +531,8 @@ static int unpack(struct wire_result *r, const struct wire_head *head, const cha
     (sizeof(struct wire_head) + JOBS_STEPS_MAX * (sizeof(struct wire_case) + WIRE_TEXT_MAX) +      \
      WIRE_LEAKS_MAX * sizeof(struct leak) + TIMELINE_MAX * sizeof(struct reports_point) +          \
      JOBS_CACHES_MAX * (sizeof(struct wire_cache) + WIRE_TEXT_MAX) + 3 * WIRE_TEXT_MAX +           \
-     WIRE_NOTES_MAX * WIRE_NOTE_MAX + artifacts_listed_bytes() + REPORTS_TESTS_LENGTH_MAX)
+     2 * REPORTS_MESSAGE_SIZE + WIRE_NOTES_MAX * WIRE_NOTE_MAX + artifacts_listed_bytes() +        \
+     REPORTS_TESTS_LENGTH_MAX)
 
 void wire_result_free(struct wire_result *w)
 {

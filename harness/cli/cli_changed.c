@@ -76,6 +76,8 @@ static void mark_changed(const struct git_changes *c, const struct jobs_plan *pl
 
             changed[i] = roots[service->root] || has_changed(c, service);
         }
+        if (job->checker != NULL && !changed[i])
+            changed[i] = roots[job->checker->job->root] || has_changed(c, job->checker->job);
     }
 }
 
@@ -187,6 +189,10 @@ void cli_changed_each_path(const struct jobs_plan *plan, const bool *selected,
         for (size_t k = 0; k < jobs_services_count(job); k++) {
             each_of_job(job->services->list[k].job, each, data);
             roots[job->services->list[k].job->root] = true;
+        }
+        if (job->checker != NULL) {
+            each_of_job(job->checker->job, each, data);
+            roots[job->checker->job->root] = true;
         }
     }
     for (size_t i = 0; i < plan->n_roots; i++)

@@ -163,7 +163,7 @@ static void derive_begin(struct root_builder *b, struct prepared *p, const struc
         p->run.root_log_names[base + (size_t)(root - plan->roots)];
     b->run.instances = &b->instance;
     b->run.n_instances = 1;
-    b->run.n_services = 0;
+    b->run.n_services = b->run.n_checkers = 0;
     b->run.keep_failed = 0;
     b->run.sample_ns = 0;
     b->run.snapshots = -EBADF;

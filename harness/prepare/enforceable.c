@@ -8,6 +8,7 @@
 #include "harness/attempt/limits_in_force.h"
 #include "harness/prepare/networks.h"
 #include "harness/prepare/unprivileged.h"
+#include "harness/run/instances.h"
 #include "harness/run/run.h"
 #include "harness/run/run_options.h"
 
@@ -33,12 +34,24 @@ static const struct {
     {JOBS_LIMIT_IO_WRITE_IOPS, CGROUP_IO_WRITE_LIMIT},
 };
 
+/* A limit of memory that nobody asked for, which a checker has, holds where it can be held. */
+static bool let_go_unsaid(const struct instance *in, enum jobs_limit limit)
+{
+    if (in->judge == NULL || jobs_limit_is_said(&in->job->limits, limit) ||
+        (limit != JOBS_LIMIT_MEMORY && limit != JOBS_LIMIT_SWAP))
+        return false;
+    instances_job(in)->limits.set &= ~(1u << limit);
+    return true;
+}
+
 static int check_feature(struct prepared *p, const struct instance *in, size_t i, bool best_effort,
                          struct cupel_error *err)
 {
     enum jobs_limit limit = needed_features[i].limit;
 
     if (!limits_asked(in->job, limit) || cgroup_host_has(p->host, needed_features[i].feature))
+        return 0;
+    if (let_go_unsaid(in, limit))
         return 0;
     if (best_effort) {
         /* a memory limit without a swap limit is still a memory limit */
@@ -139,7 +152,7 @@ static int check_disks(struct prepared *p, const struct run_options *o, struct c
     const char *where = cache_path(p->cache);
     struct statvfs fs;
     /* whose disks stay beside those of the jobs that run, or are there with them */
-    size_t n = 0, bases = p->run.n_services;
+    size_t n = 0, bases = p->run.n_services + p->run.n_checkers;
 
     for (size_t i = 0; i < run_n_prepared(&p->run); i++) {
         const struct jobs_limits *l = &p->run.instances[i].job->limits;

@@ -16,7 +16,7 @@ int prepare_more_check(const struct prepared *p, const struct run_options *optio
 
     more.run.instances = instances;
     more.run.n_instances = n;
-    more.run.n_services = 0;
+    more.run.n_services = more.run.n_checkers = 0;
     r = roots_take_image_defaults(&more.run, err);
     if (r == 0)
         r = enforceable_check(&more, options, err);

@@ -68,13 +68,34 @@ static void add_services(struct run *run)
     }
 }
 
+/* Adds theirs behind those. */
+static void add_checkers(struct run *run)
+{
+    for (size_t i = 0; i < run->n_instances; i++) {
+        struct instance *in = &run->instances[i], *own = &run->instances[run_n_prepared(run)];
+        const struct jobs_checker *c = in->job->checker;
+
+        if (c == NULL)
+            continue;
+        *own = (struct instance){.plan = in->plan,
+                                 .plan_index = in->plan_index,
+                                 .job = c->job,
+                                 .judge = c,
+                                 .root = in->root - in->job->root + c->job->root,
+                                 .from = INSTANCE_NONE};
+        in->checker = own;
+        run->n_checkers++;
+    }
+}
+
 void run_instances_make(const struct run_options *o, struct run *run)
 {
     size_t n = 0, base = 0, bridge_base = 0;
 
     for (size_t p = 0; p < o->n_plans; p++)
         for (size_t j = 0; j < o->plans[p]->n_jobs; j++)
-            n += 1 + jobs_services_count(&o->plans[p]->jobs[j]);
+            n += 1 + jobs_services_count(&o->plans[p]->jobs[j]) +
+                 (o->plans[p]->jobs[j].checker != NULL);
     run->instances = xcalloc(n, sizeof(*run->instances));
     for (size_t p = 0; p < o->n_plans; p++) {
         const struct jobs_plan *plan = o->plans[p];
@@ -92,6 +113,7 @@ void run_instances_make(const struct run_options *o, struct run *run)
     }
     find_bases(run);
     add_services(run);
+    add_checkers(run);
     run->n_roots = base;
     run->n_bridges = bridge_base;
     run_names_make(o, run);

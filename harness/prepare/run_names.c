@@ -202,6 +202,18 @@ static void name_services(struct names *n, struct run *run, const struct instanc
     }
 }
 
+/* Names a checker in the same way; it has no files of that name. */
+static void name_checker(struct run *run, const struct instance *of)
+{
+    struct instance *in;
+
+    if (of->checker == NULL)
+        return;
+    in = &run->instances[of->checker - run->instances];
+    in->id = arena_printf(of->plan->arena, "%s.checker", of->id);
+    in->log_name = in->id;
+}
+
 static void name_jobs(const struct run_options *o, struct names *n, struct run *run)
 {
     size_t next = 0;
@@ -218,8 +230,10 @@ static void name_jobs(const struct run_options *o, struct names *n, struct run *
             in->id = id;
             in->log_name = log_name;
         }
-    for (size_t i = 0; i < run->n_instances; i++)
+    for (size_t i = 0; i < run->n_instances; i++) {
         name_services(n, run, &run->instances[i]);
+        name_checker(run, &run->instances[i]);
+    }
     for (size_t i = 0; i < run->n_instances; i++) {
         struct instance *in = &run->instances[i];
 

@@ -21,6 +21,8 @@ struct jobs_job *instances_job(const struct instance *instance)
 {
     if (instance->service != NULL)
         return instance->service->job;
+    if (instance->judge != NULL)
+        return instance->judge->job;
     return &instance->plan->jobs[instance->job - instance->plan->jobs];
 }
 
@@ -54,7 +56,7 @@ size_t instances_read(const struct instance *all, size_t n_all, size_t instance,
     const struct instance *in = &all[instance];
     size_t jobs[JOBS_READS_MAX], n = 0, n_jobs;
 
-    if (in->service != NULL)
+    if (instance_is_of_job(in))
         return 0;
     if (!jobs_takes_files(in->job)) {
         for (size_t i = in->from; i != INSTANCE_NONE; i = all[i].from)

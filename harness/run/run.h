@@ -21,10 +21,12 @@ struct instance {
     /* it is a service of a job; NULL: it is a job */
     const struct jobs_service *service;
     size_t services; /* of a job with services: index into run->instances of the first of them */
-    size_t root;     /* index into run->roots */
-    size_t bridge;   /* of a job on a bridge: index into run->bridges */
-    size_t from;     /* the instance that it starts from, or INSTANCE_NONE */
-    bool is_base;    /* one of the run starts from it, or takes files of it */
+    const struct instance *checker;   /* what judges it, of a job with a checker; else NULL */
+    const struct jobs_checker *judge; /* it is a checker of a job; NULL: it is something else */
+    size_t root;                      /* index into run->roots */
+    size_t bridge;                    /* of a job on a bridge: index into run->bridges */
+    size_t from;                      /* the instance that it starts from, or INSTANCE_NONE */
+    bool is_base;                     /* one of the run starts from it, or takes files of it */
     const struct sandbox_filter *filter;
     bool has_user;            /* `user` is known; else PID 1 looks it up */
     struct sandbox_user user; /* by the passwd file of the root's own layers */
@@ -90,8 +92,10 @@ struct run {
     struct redact *redact;
     struct instance *instances;
     size_t n_instances; /* jobs, which are scheduled and reported */
-    /* those of jobs stand behind these, and are prepared as they are; see run_n_prepared */
+    /* those of jobs stand behind these, and their checkers, and are prepared as they are; see
+     * run_n_prepared */
     size_t n_services;
+    size_t n_checkers;
     struct run_cached *cached; /* by instance; NULL: all are run */
     struct cache_root *roots;
     size_t n_roots;
@@ -134,8 +138,13 @@ struct run {
     uint32_t unenforced_set; /* bits of enum jobs_limit: what --best-effort let go */
 };
 
-/* How many of run->instances are to be prepared: jobs and their services. */
+/* How many of run->instances are to be prepared: jobs, their services and checkers. */
 static inline size_t run_n_prepared(const struct run *run)
 {
-    return run->n_instances + run->n_services;
+    return run->n_instances + run->n_services + run->n_checkers;
+}
+/* Whether it is none of the jobs, but goes with one. */
+static inline bool instance_is_of_job(const struct instance *in)
+{
+    return in->service != NULL || in->judge != NULL;
 }

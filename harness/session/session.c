@@ -90,6 +90,7 @@ static void make_job(struct session *s)
     s->job->n_steps = 1;
     s->job->has_steps = s->job->goes_on = false;
     s->job->after = NULL;
+    s->job->checker = NULL;
     if (o->no_services)
         s->job->services = NULL;
     s->job->env = s->env;

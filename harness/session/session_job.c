@@ -78,6 +78,7 @@ static size_t make_bases(struct session_job *s, const struct jobs_plan *plan,
         base->artifacts.paths.patterns = NULL;
         memset(base->tests, 0, sizeof(base->tests));
         base->coverage = (struct jobs_coverage){0};
+        base->checker = NULL;
         renumber(base, number_of, plan->arena);
         if (kept)
             stand_still(base);

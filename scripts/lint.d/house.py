@@ -10,7 +10,7 @@ it checks nothing itself.
 # of the outer room that only the rooms within it may include as well.
 ROOMS = {
     "base": {"public": ["aside.h", "base.h", "decimal.h", "git_program.h", "interrupt.h", "late.h", "libcrypto.h", "path_list.h", "patterns.h", "pcre.h", "program.h", "redact.h", "weaken.h"], "may": []},
-    "jobs": {"public": ["cases.h", "given.h", "job_limits.h", "job_roots.h", "jobs.h", "pipelines.h", "privileges.h", "selection.h"], "may": ["base", "jobs/expand"], "shared": ["load.h", "source.h", "tree.h"]},
+    "jobs": {"public": ["cases.h", "given.h", "job_limits.h", "job_roots.h", "jobs.h", "judging.h", "pipelines.h", "privileges.h", "selection.h"], "may": ["base", "jobs/expand"], "shared": ["load.h", "source.h", "tree.h"]},
     "jobs/convert": {"public": [], "may": ["base", "jobs", "jobs/expand"]},
     "jobs/expand": {"public": ["anchors.h", "expand.h", "host.h", "pairing.h"], "may": ["base", "jobs"]},
     "reports": {"public": ["reports.h", "score.h", "tests.h"], "may": ["base"]},

@@ -375,6 +375,10 @@ static void test_more_than_there_is_room_for(void **state)
     text[4999] = '\0';
     make_result(&r, 1, 0);
     r.near_limit = text;
+    r.checked = (struct checked){.has_multiplier = true,
+                                 .multiplier = REPORTS_SCORE_SCALE,
+                                 .for_staff = xstrdup(text),
+                                 .for_all = xstrdup("well done")};
     r.facts.n_leaks = r.facts.leaks_in_all = 1000;
     r.facts.leaks = xcalloc(1000, sizeof(*r.facts.leaks));
     for (size_t i = 0; i < 1000; i++)
@@ -387,6 +391,10 @@ static void test_more_than_there_is_room_for(void **state)
     (void)close(sockets[0]);
     assert_int_equal(strlen(w.result.near_limit), WIRE_TEXT_MAX - 1);
     assert_string_equal(w.result.near_limit + WIRE_TEXT_MAX - 5, "x...");
+    assert_int_equal(strlen(w.result.message_for_staff), REPORTS_MESSAGE_SIZE - 1);
+    assert_string_equal(w.result.message_for_all, "well done");
+    assert_true(w.result.has_multiplier && !w.result.has_score);
+    assert_int_equal(w.result.multiplier, REPORTS_SCORE_SCALE);
     assert_int_equal(w.result.n_leaks, WIRE_LEAKS_MAX);
     assert_int_equal(w.result.leaks_in_all, 1000);
     assert_int_equal(strlen(w.result.notes[0]), WIRE_NOTE_MAX - 1);
@@ -406,6 +414,12 @@ static void test_more_than_there_is_room_for(void **state)
     assert_non_null(w.result.artifacts[ARTIFACTS_LISTED_BYTES / 5000 - 1]);
     assert_null(w.result.artifacts[ARTIFACTS_LISTED_BYTES / 5000]);
     wire_result_free(&w);
+    /* no score is more than it can be */
+    r.checked.multiplier++;
+    pid = send_from_child(sockets, 1, &r, 1);
+    assert_int_equal(wire_receive(sockets[0], &w), -EBADMSG);
+    assert_sent_well(pid);
+    (void)close(sockets[0]);
     attempt_result_free(&r);
 }
 

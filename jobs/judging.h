@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* judging: a program that judges what a job does, and how it says what it finds. */
+#pragma once
+
+#include "base/base.h"
+
+struct jobs_job;
+
+/* How a program that judges says what it finds. */
+enum jobs_protocol {
+    JOBS_PROTOCOL_KATTIS,
+    JOBS_PROTOCOL_TESTLIB,
+    JOBS_PROTOCOL_CMS,
+    JOBS_PROTOCOL_EXIT,
+};
+/* What an exit code of it means. */
+enum jobs_checked {
+    JOBS_CHECKED_NOTHING, /* nothing that is known: it is at fault */
+    JOBS_CHECKED_RIGHT,
+    JOBS_CHECKED_WRONG,
+    JOBS_CHECKED_PRESENTATION, /* wrong in form */
+    JOBS_CHECKED_FAIL,         /* it says itself that it, or the answer, is at fault */
+    JOBS_CHECKED_DIRT,         /* wrong by what follows what is right */
+    JOBS_CHECKED_POINTS,       /* right in part, or wholly: it says how far */
+    JOBS_CHECKED_UNEXPECTED_END,
+    JOBS_CHECKED_COUNT,
+};
+/* Where a checker finds what it judges: input, output and answer, and a directory for its words. */
+#define JOBS_CHECKER_DIR "/run/checker"
+#define JOBS_CHECKER_INPUT JOBS_CHECKER_DIR "/input"
+#define JOBS_CHECKER_OUTPUT JOBS_CHECKER_DIR "/output"
+#define JOBS_CHECKER_ANSWER JOBS_CHECKER_DIR "/answer"
+#define JOBS_CHECKER_FEEDBACK JOBS_CHECKER_DIR "/feedback"
+/* A program that judges what a job wrote, once that is over. */
+struct jobs_checker {
+    /* what runs: none of plan->jobs, and named "JOB.checker" */
+    struct jobs_job *job;
+    enum jobs_protocol protocol;
+    uint8_t meaning[256]; /* enum jobs_checked, by exit code */
+    bool has_root;        /* the file says it; else it has the job's */
+    int line;
+};
