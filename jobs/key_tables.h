@@ -37,7 +37,7 @@ extern const struct choice keys_choices_network[];
 #define WORDS_POINTS "a number such as 10 or 2.5"
 #define WORDS_VISIBILITY "visible, hidden, after-due or after-published"
 #define POINTS_MAX ((uint64_t)1000 * 1000 * 1000) /* thousandths */
-extern const struct choice choices_visibility[], choices_stop[];
+extern const struct choice choices_visibility[], choices_stop[], choices_capture[];
 #define LATER(name_, value_, help_)                                                                \
     {                                                                                              \
         .name = (name_), .value = (value_), .help = (help_)                                        \

@@ -20,7 +20,7 @@ static const struct choice choices_device[] = {
 };
 static const struct choice choices_leaks[] = {
     [JOBS_LEAKS_REPORT] = {"report", true}, [JOBS_LEAKS_FAIL] = {"fail", true}, {0}};
-static const struct choice choices_capture[] = {
+const struct choice choices_capture[] = {
     [JOBS_CAPTURE_PIPE] = {"pipe", true}, [JOBS_CAPTURE_FILE] = {"file", true}, {0}};
 static const struct choice choices_role[] = {
     [JOBS_ROLE_NONE] = {"none", true}, [JOBS_ROLE_COMPILE] = {"compile", true}, {0}};
@@ -599,6 +599,7 @@ TABLE(
      .forms = FORM_ONE,
      .type = TYPE_TEXT,
      .set = key_set_output},
+    LATER("interactive", "a map", "a program that talks with the job, and judges it"),
     {.name = "junit",
      .value = "paths or globs in the job, or a map",
      .help =

@@ -109,8 +109,10 @@ TABLE(
      .type = TYPE_TEXT,
      .set = key_set_node,
      .offset = CASE_FIELD(hint)},
-    LATER("capture", "file", "standard output is a file, not a pipe"),
-    LATER("output", "a path in the job", "what is judged in place of standard output"));
+    OF_JOB("capture", "file or pipe", "in place of the job's", .forms = FORM_ONE,
+           .type = TYPE_CHOICE, .choices = choices_capture),
+    OF_JOB("output", "a path in the job", "in place of the job's", .forms = FORM_ONE,
+           .type = TYPE_TEXT));
 
 #define GROUP_FIELD(member) offsetof(struct group_nodes, member)
 

@@ -232,8 +232,7 @@ static const struct {
     const char *key;
     const char *instead;
 } unsupported_keys[] = {
-    {"case", "capture", "leave it out; what a program has not flushed when it ends is not judged"},
-    {"case", "output", "print it, as in 'run: ./solve && cat FILE'"},
+    {"job", "interactive", "let the job start both programs, and judge what it prints"},
 };
 
 /* Returns what to do until the key is supported, or NULL. */

@@ -136,9 +136,10 @@ struct reports_case {
 /* What a case of a submission is besides a job. */
 struct reports_judged_case {
     const char *name;
-    const char *group;   /* or NULL */
-    uint64_t points;     /* thousandths */
-    uint32_t multiplier; /* millionths of its points that it gives where it passes */
+    const char *group; /* or NULL */
+    uint64_t points;   /* thousandths */
+    uint32_t
+        multiplier; /* of REPORTS_SCORE_WHOLE: what of its points that it gives where it passes */
 };
 
 /* A process that was still alive when the job's command had ended; the command line is hostile

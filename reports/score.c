@@ -27,10 +27,10 @@ bool reports_verdict_is_fair(unsigned verdict)
     return false;
 }
 
-/* What is `part` of `whole`, rounded down; neither is so large that this overflows. */
+/* What is `part` of `whole`, rounded to the nearest; neither is so large that this overflows. */
 static uint64_t share_of(uint64_t whole, uint64_t part, uint64_t of)
 {
-    return (uint64_t)((unsigned __int128)whole * part / of);
+    return (uint64_t)(((unsigned __int128)whole * part + of / 2) / of);
 }
 
 uint64_t reports_score_of_case(const struct reports_score_case *c)

@@ -5,7 +5,7 @@
 
 #include "base/base.h"
 
-#define REPORTS_SCORE_WHOLE 1000000u /* the multiplier of a case that gives all its points */
+#define REPORTS_SCORE_WHOLE 1000000000u /* the multiplier of a case that gives all its points */
 
 enum reports_score_mode {
     REPORTS_SCORE_SUM,  /* what is in it, together */

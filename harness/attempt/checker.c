@@ -314,6 +314,22 @@ static char *copy_of(const char *text)
     return text != NULL ? xstrdup(text) : NULL;
 }
 
+/* Blames the checker of a case that gives more points than the case has. */
+static void refuse_too_many(struct attempt *a, const struct reports_result *r,
+                            struct attempt_result *ret)
+{
+    const struct jobs_case *c = a->job->of_case;
+    struct cupel_error err;
+
+    if (c == NULL || !r->has_score || r->score <= c->points * (REPORTS_SCORE_SCALE / 1000))
+        return;
+    ret->checked.has_score = false;
+    ret->checked.score = 0;
+    (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, 0,
+                          "the checker is at fault: it gives more points than the case has");
+    fail(a, &err);
+}
+
 static void take_result(struct attempt *a, const struct reports_result *r,
                         struct attempt_result *ret)
 {
@@ -326,8 +342,10 @@ static void take_result(struct attempt *a, const struct reports_result *r,
                                     .multiplier = r->multiplier,
                                     .for_staff = copy_of(r->message_for_staff),
                                     .for_all = copy_of(r->message_for_all)};
-    if (r->verdict == REPORTS_PASSED)
+    if (r->verdict == REPORTS_PASSED) {
+        refuse_too_many(a, r, ret);
         return;
+    }
     if (r->verdict == REPORTS_FAILED) {
         last->output_differs = true;
         (void)snprintf(last->difference, sizeof(last->difference), "%s", r->evidence);

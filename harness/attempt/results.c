@@ -82,8 +82,25 @@ static void hide_secrets(const struct run *run, struct arena *arena, struct repo
     r->tags = tags;
 }
 
+/* What of a case's points it gives, of REPORTS_SCORE_WHOLE: what its checker says, if there is one
+ * that says anything. A score is at most the case's points (checker.c). */
+static uint32_t multiplier_of(const struct jobs_case *c, const struct reports_result *r)
+{
+    const uint64_t scale = REPORTS_SCORE_SCALE / 1000; /* of a thousandth of a point */
+    unsigned __int128 part;
+
+    if (r->has_multiplier)
+        return (uint32_t)((unsigned __int128)r->multiplier * REPORTS_SCORE_WHOLE /
+                          REPORTS_SCORE_SCALE);
+    if (!r->has_score || c->points == 0)
+        return REPORTS_SCORE_WHOLE;
+    part = (unsigned __int128)r->score * REPORTS_SCORE_WHOLE / scale / c->points;
+    return part < REPORTS_SCORE_WHOLE ? (uint32_t)part : REPORTS_SCORE_WHOLE;
+}
+
 /* What it is besides a job, where it is a case. */
-static const struct reports_judged_case *case_of(struct arena *arena, const struct instance *in)
+static const struct reports_judged_case *case_of(struct arena *arena, const struct instance *in,
+                                                 const struct reports_result *r)
 {
     const struct jobs_case *c = in->service == NULL ? in->job->of_case : NULL;
     struct reports_judged_case *of;
@@ -92,7 +109,7 @@ static const struct reports_judged_case *case_of(struct arena *arena, const stru
         return NULL;
     of = arena_alloc(arena, sizeof(*of));
     *of = (struct reports_judged_case){
-        .name = c->name, .points = c->points, .multiplier = REPORTS_SCORE_WHOLE};
+        .name = c->name, .points = c->points, .multiplier = multiplier_of(c, r)};
     if (c->group != 0)
         of->group = in->plan->judged[c->judged].groups[c->group].name;
     return of;
@@ -107,7 +124,7 @@ void results_describe(const struct run *run, const struct instance *in, struct a
     r->description = in->job->description;
     r->harmless = verdict_is_allowed(in->job, r->verdict, r->exit);
     r->tags = in->job->tags;
-    r->of_case = case_of(arena, in);
+    r->of_case = case_of(arena, in, r);
     r->unenforced = unenforced_of(arena, in->job, run->unenforced_set);
     r->limits = limits_of(arena, &in->job->limits, run->unenforced_set, &r->n_limits);
     for (size_t i = 0; i < r->n_cases; i++) {

@@ -110,6 +110,29 @@ expect_said '^ungraded: ungraded: failed at breaks$'
 expect_equal "$(xmllint --xpath 'string(//property[@name="id" and @value="grade/SUB=wrong/10"]/../property[@name="score"]/@value)' out/junit.xml)" 20
 expect_junit_valid
 
+job_file checked.yaml <<'YAML'
+cupel: 1
+jobs:
+  half:
+    run: "cat; echo file >left"
+    stdin: "in"
+    cases:
+      - {name: part, points: 10, expect: {checker: {run: [sh, -c, 'echo 0.25 >"$3/score_multiplier.txt"; exit 42', c], protocol: kattis}}}
+      - {name: score, points: 7, expect: {checker: {run: [sh, -c, 'echo 3 >"$3/score.txt"; exit 42', c], protocol: kattis}}}
+      - {name: file, output: left, capture: file, expect: {stdout: " file "}}
+  more:
+    run: cat
+    stdin: "in"
+    cases: [{name: many, points: 2, expect: {checker: {run: [sh, -c, 'echo 2.001 >"$3/score.txt"; exit 42', c], protocol: kattis}}}]
+YAML
+it "a checker says how much of its points a case gives, and no more than all"
+run_cupel run --out checked checked.yaml
+expect_exit 3
+expect_equal "$(jq -c 'select(.case or .submission) | [.id, .submission, .score]' checked/results.jsonl | sort | paste -sd' ')" \
+    '["half/file",null,1] ["half/part",null,2.5] ["half/score",null,3] ["more/many",null,null] [null,"half",6.5] [null,"more",null]'
+expect_equal "$(jq -r 'select(.id == "more/many") | .verdict + ": " + .evidence' checked/results.jsonl)" \
+    "error: the checker is at fault: it gives more points than the case has"
+
 it "what a list prints is a job file that means the same"
 "$CUPEL" list --expanded --only 'grade/*' cases.yaml >again.yaml
 "$CUPEL" list --expanded again.yaml >once-more.yaml

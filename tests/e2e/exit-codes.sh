@@ -27,7 +27,7 @@ YAML
 job_file unsupported.yaml <<'YAML'
 cupel: 1
 jobs:
-  a: {run: echo, cases: [{name: x}]}
+  a: {run: echo, interactive: {run: judge}}
 YAML
 
 it "all passed is 0"

@@ -196,9 +196,8 @@ static void test_mistakes(void **state)
          "3:40: there is no group 'b'; describe it under the job's 'groups'\n"},
         {CASES("[{files: 'judged/none*'}]"),
          "3:31: 'files' finds nothing, so there is nothing to judge by\n"},
-        {CASES("[{name: a, capture: file}]"),
-         "3:33: key 'capture' is not supported yet; until it is: leave it out; what a program has "
-         "not flushed when it ends is not judged\n"},
+        {CASES("[{name: a, capture: fil}]"),
+         "3:42: 'capture' must be pipe or file, not 'fil', did you mean 'file'?\n"},
         {CASES("[{name: a}], fail-fast: true"), NULL},
         {CASES("[{name: a}], retry-on: timeout"), NULL},
         {CASES("[{name: a}], network: {bridge: b}"), NULL},

@@ -276,7 +276,7 @@ static void test_every_unsupported_job_key(void **state)
         unload(&r);
         tried++;
     }
-    assert_true(tried >= 3);
+    assert_true(tried >= 1);
 }
 
 #define ENV_LETTERS "' is no name for an environment variable: letters, digits and '_' only\n"

@@ -165,6 +165,7 @@ static const char *expected_element(enum reports_verdict v)
     case REPORTS_CANCELLED:
         return "error";
     case REPORTS_SKIPPED:
+    case REPORTS_NOT_RUN:
         return "skipped";
     default:
         return "failure";

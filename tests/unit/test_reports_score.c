@@ -70,8 +70,8 @@ static void test_min(void **state)
     (void)state;
     expect_score(&s, REPORTS_PASSED, REPORTS_SCORE_NOBODY, 100 * P);
     s.cases[1].multiplier = W / 2;
-    s.cases[2].multiplier = W / 3; /* a third of 90, less what cannot be divided */
-    expect_score(&s, REPORTS_PASSED, REPORTS_SCORE_NOBODY, 10 * P + 29999);
+    s.cases[2].multiplier = W / 3; /* a third of 90, to the nearest thousandth */
+    expect_score(&s, REPORTS_PASSED, REPORTS_SCORE_NOBODY, 40 * P);
     s.cases[3].verdict = REPORTS_SIGNALED;
     expect_score(&s, REPORTS_SIGNALED, 3, 10 * P);
 }
