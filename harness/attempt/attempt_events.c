@@ -218,7 +218,7 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
         billing_begin(&a->sandbox, a->facts);
         atomic_store_explicit(&a->ctx->view->started_ns, e->at_ns, memory_order_relaxed);
         views_publish(a->ctx->view, &a->sandbox, instances_number(a->ctx->run, a->instance),
-                      a->instance->has_user ? &a->instance->user : NULL, a->cgroup);
+                      a->instance->user, a->cgroup);
     }
     attempt_check_cpu(a, e->at_ns);
     after_output(a);

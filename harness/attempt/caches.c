@@ -71,9 +71,10 @@ static struct cache_saved_of whose(const struct caches *c, const struct jobs_cac
 {
     const struct instance *in = c->instance;
 
-    (void)snprintf(user, 32, "%u:%u", in->user.uid, in->user.gid);
+    if (in->user != NULL)
+        (void)snprintf(user, 32, "%u:%u", in->user->uid, in->user->gid);
     return (struct cache_saved_of){.root = &c->run->roots[in->root],
-                                   .user = in->has_user ? user : in->job->user,
+                                   .user = in->user != NULL ? user : in->job->user,
                                    .paths = (const char *const *)cache->paths};
 }
 

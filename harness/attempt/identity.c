@@ -157,19 +157,29 @@ static int identity_refuse(const struct run *run, const struct instance *in, int
     return r;
 }
 
+static void keep_user(struct instance *in, const struct sandbox_user *user)
+{
+    struct sandbox_user *kept = arena_alloc(in->plan->arena, sizeof(*kept));
+
+    *kept = *user;
+    in->user = kept;
+}
+
 static int find_one(const struct run *run, struct instance *in, struct cupel_error *err)
 {
     size_t n;
     const int *layers = layers_of(run, in, &n);
-    int r = in->job->image_user != NULL
-                ? sandbox_image_user(layers, n, in->job->image_user, &in->user)
-                : sandbox_user_find(layers, n, in->job->user, &in->user);
+    struct sandbox_user user = {0};
+    int r = in->job->image_user != NULL ? sandbox_image_user(layers, n, in->job->image_user, &user)
+                                        : sandbox_user_find(layers, n, in->job->user, &user);
 
-    in->has_user = r == 0;
+    in->user = NULL;
+    if (r == 0)
+        keep_user(in, &user);
     if (r < 0 && is_plain_root(in->job->user) && !has_own_group(in->job)) {
-        in->user = (struct sandbox_user){.home = "/root", .name = "root"};
         /* else PID 1 looks, within the root, which no job has changed */
-        in->has_user = in->from != INSTANCE_NONE;
+        if (in->from != INSTANCE_NONE)
+            keep_user(in, &(struct sandbox_user){.home = "/root", .name = "root"});
         return 0;
     }
     if (r == -ELOOP && in->from == INSTANCE_NONE && !has_own_group(in->job))
@@ -179,8 +189,8 @@ static int find_one(const struct run *run, struct instance *in, struct cupel_err
 
 struct sandbox_ids identity_ids(const struct instance *in)
 {
-    if (in->has_user)
-        return (struct sandbox_ids){.known = true, .uid = in->user.uid, .gid = in->user.gid};
+    if (in->user != NULL)
+        return (struct sandbox_ids){.known = true, .uid = in->user->uid, .gid = in->user->gid};
     return (struct sandbox_ids){.known = is_plain_root(in->job->user) && !has_own_group(in->job)};
 }
 
@@ -196,11 +206,10 @@ int identity_find_all(struct run *run, struct cupel_error *err)
             last->job->image_user == in->job->image_user) {
             /* thousands of jobs have one user: looked up once where they stand together */
             in->user = last->user;
-            in->has_user = last->has_user;
             continue;
         }
         r = find_one(run, in, err);
-        if (in->has_user)
+        if (in->user != NULL)
             last = in;
     }
     return r;

@@ -159,7 +159,7 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         .stdin_data = job->stdin_text,
         .stdin_len = job->stdin_len,
         .stdin_file = -EBADF,
-        .user = instance->has_user ? &instance->user : NULL,
+        .user = instance->user,
         .enter = enter,
         .n_enter = cgroup_job_enter_fds(cgroup, enter),
         .hold = hold,

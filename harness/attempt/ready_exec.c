@@ -26,7 +26,7 @@ static int enter(struct attempt *a, struct sandbox_job *ret, struct cupel_error 
                                         .ids = run->privilege.ids,
                                         .uid = a->sandbox.uid,
                                         .gid = a->sandbox.gid,
-                                        .user = a->instance->has_user ? &a->instance->user : NULL,
+                                        .user = a->instance->user,
                                         .enter = fds,
                                         .n_enter = cgroup_job_enter_fds(a->cgroup, fds),
                                         .stdio = SANDBOX_STDIO_PIPES};

@@ -89,10 +89,10 @@ bool shape_is_same(const struct instance *a, const struct instance *b)
     const struct jobs_job *x = a->job, *y = b->job;
 
     return a->root == b->root && jobs_seccomp_equal(&x->seccomp, &y->seccomp) &&
-           x->network == y->network && a->has_user == b->has_user && same_text(x->user, y->user) &&
-           same_text(x->image_user, y->image_user) && same_text(x->workdir, y->workdir) &&
-           same_text(x->hostname, y->hostname) && x->devices == y->devices &&
-           x->capabilities.given == y->capabilities.given &&
+           x->network == y->network && (a->user != NULL) == (b->user != NULL) &&
+           same_text(x->user, y->user) && same_text(x->image_user, y->image_user) &&
+           same_text(x->workdir, y->workdir) && same_text(x->hostname, y->hostname) &&
+           x->devices == y->devices && x->capabilities.given == y->capabilities.given &&
            x->capabilities.set == y->capabilities.set && same_limits(&x->limits, &y->limits) &&
            same_inputs(x, y) && same_tmpfs(x, y) && x->tty == y->tty &&
            x->time_offset_ns == y->time_offset_ns && x->n_steps == y->n_steps &&

@@ -28,8 +28,8 @@ struct instance {
     size_t from;                      /* the instance that it starts from, or INSTANCE_NONE */
     bool is_base;                     /* one of the run starts from it, or takes files of it */
     const struct sandbox_filter *filter;
-    bool has_user;            /* `user` is known; else PID 1 looks it up */
-    struct sandbox_user user; /* by the passwd file of the root's own layers */
+    /* by the passwd file of the root's own layers, shared with others; NULL: PID 1 looks it up */
+    const struct sandbox_user *user;
     /* numbers of its secrets in the run; none where they are not given to it */
     size_t *secrets;
     size_t n_secrets;
