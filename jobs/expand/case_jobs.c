@@ -112,6 +112,17 @@ static void read_entry(struct cases *c, struct node *map, struct case_entry *e)
         e->keys |= key_bit("expect");
 }
 
+/* Says that an entry makes no case: it has neither key, or another that was meant for one. */
+static void lacks_name(struct cases *c, const struct case_entry *e)
+{
+    struct case_nodes nodes = {0};
+
+    if (key_was_meant(&keys_case, e->map, "name") || key_was_meant(&keys_case, e->map, "files"))
+        (void)keys_apply(c->l, &keys_case, e->own, &nodes); /* nobody reads it later */
+    else
+        problem_at(c->l, e->map, "a case needs the key 'name', or 'files' for one of each file");
+}
+
 static bool check_entry(struct cases *c, const struct case_entry *e)
 {
     const struct node *map = e->map;
@@ -119,9 +130,8 @@ static bool check_entry(struct cases *c, const struct case_entry *e)
 
     if (map->kind != NODE_MAP)
         return value_unexpected(l, map, "cases", "a list of maps");
-    if (e->name == NULL && e->files == NULL && !key_was_meant(&keys_case, map, "name") &&
-        !key_was_meant(&keys_case, map, "files"))
-        problem_at(l, map, "a case needs the key 'name', or 'files' for one of each file");
+    if (e->name == NULL && e->files == NULL)
+        lacks_name(c, e);
     if (e->name != NULL && e->files != NULL)
         problem_at(l, e->files->key, "'name' and 'files' exclude each other");
     if (e->answer != NULL && e->files == NULL)

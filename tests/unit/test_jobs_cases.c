@@ -183,6 +183,8 @@ static void test_mistakes(void **state)
         {CASES("[a]"), "3:23: 'cases' must be a list of maps, not 'a'\n"},
         {CASES("[{points: 1}]"),
          "3:23: a case needs the key 'name', or 'files' for one of each file\n"},
+        {CASES("[{ncme: a}]"), "3:24: unknown key 'ncme', did you mean 'name'?\n"},
+        {CASES("[{name: b}, {flies: a}]"), "3:35: unknown key 'flies', did you mean 'files'?\n"},
         {CASES("[{name: a, files: 'judged/*'}]"), "3:33: 'name' and 'files' exclude each other\n"},
         {CASES("[{name: a, answer: .ans}]"), "3:33: 'answer' goes with 'files'\n"},
         {CASES("[{name: a}, {name: a}]"), "3:41: two cases of job 'g' are named 'a'\n"},
