@@ -357,36 +357,49 @@ void jobs_service_variable(const char *name, char ret[static JOBS_SERVICE_VARIAB
 struct jobs_job {
     const char *name;
     const char *description; /* or NULL */
+    /* what is small stands together: there may be 100,000 of them */
     enum jobs_role role;
+    enum jobs_network network;
+    enum jobs_leaks leaks;
+    enum jobs_capture capture; /* what the standard output of its steps is */
+    /* how many jobs it starts from, one below the other (`from`), at most JOBS_FROM_DEPTH_MAX */
+    unsigned depth;
+    uint32_t devices; /* bits of enum jobs_device */
+    int line;
+    bool is_service;
+    bool is_checker;
+    /* no `run`: the entrypoint of the root's image, with the one step's argv (`args`), or NULL: its
+     * command */
+    bool runs_image;
+    bool has_steps;             /* `run` was a list of steps: each is a test case of its own */
+    bool goes_on;               /* something may run after a step that did not pass */
+    bool has_workdir, has_user; /* the file says them; else an image may have others */
+    /* Somebody who is not trusted may have had a part in what it leaves: they chose what it works
+     * on, or what its services or others on its bridge do, or had a part in what it starts from or
+     * takes of others. */
+    bool untrusted;
+    bool caches_result;              /* once it has passed, it need not run again */
+    bool tty;                        /* its output goes through a terminal */
+    bool fail_fast;                  /* no further instance of it starts once one has not passed */
     const struct jobs_case *of_case; /* NULL: it is none */
     /* of a job: those that run beside it, or NULL; of a service: those that it runs beside, itself
      * among them */
     const struct jobs_services *services;
-    bool is_service;
     /* of a job whose last step has one: the same, as the job's own; or NULL */
     struct jobs_checker *checker;
-    bool is_checker;
     size_t root; /* index into plan->roots */
     /* index into plan->jobs: whose finished file system it starts from; JOBS_FROM_NOTHING: the
      * root's */
     size_t from;
-    /* how many such jobs there are one below the other, at most JOBS_FROM_DEPTH_MAX */
-    unsigned depth;
     struct jobs_step *steps;
     size_t n_steps; /* >= 1, <= JOBS_STEPS_MAX */
-    /* no `run`: the entrypoint of the root's image, with the one step's argv (`args`), or NULL: its
-     * command */
-    bool runs_image;
-    bool has_steps; /* `run` was a list of steps: each is a test case of its own */
     /* what runs in the sandbox once the job is judged, and changes nothing of that; or NULL */
     const struct jobs_step *after;
     uint64_t after_wall; /* ns that it has */
-    bool goes_on;        /* something may run after a step that did not pass */
     const char *shell;   /* the program of `shell`, for a terminal in the job's sandbox */
     const char *workdir;
-    bool has_workdir, has_user; /* the file says them; else an image may have others */
-    const char **env;           /* NULL-terminated "KEY=VALUE", in file order */
-    const char **pass_env;      /* NULL-terminated names */
+    const char **env;      /* NULL-terminated "KEY=VALUE", in file order */
+    const char **pass_env; /* NULL-terminated names */
     const struct jobs_secret *secrets;
     size_t n_secrets;
     const char *user; /* as written: "root", "nobody", "1000", "1000:1000" */
@@ -399,21 +412,14 @@ struct jobs_job {
     size_t n_inputs;
     const struct jobs_cache *caches;
     size_t n_caches;
-    /* Somebody who is not trusted may have had a part in what it leaves: they chose what it works
-     * on, or what its services or others on its bridge do, or had a part in what it starts from or
-     * takes of others. */
-    bool untrusted;
-    bool caches_result; /* once it has passed, it need not run again */
     struct jobs_tmpfs *tmpfs;
     size_t n_tmpfs;
     int64_t time_offset_ns; /* of its clocks from the machine's, but not of the time of day */
-    enum jobs_network network;
-    size_t bridge;        /* of JOBS_NETWORK_BRIDGE: index into plan->bridges */
-    size_t bridge_member; /* and into its members */
+    size_t bridge;          /* of JOBS_NETWORK_BRIDGE: index into plan->bridges */
+    size_t bridge_member;   /* and into its members */
     struct jobs_limits limits;
     struct jobs_seccomp seccomp;
     struct jobs_capabilities capabilities;
-    uint32_t devices;       /* bits of enum jobs_device */
     const char *stdin_text; /* NULL: none */
     size_t stdin_len;
     struct jobs_host_path stdin_file; /* path NULL: none */
@@ -427,27 +433,22 @@ struct jobs_job {
     uint32_t retry_on;           /* bits of enum jobs_retry */
     struct jobs_ends retry_ends; /* beside those */
     uint64_t retry_delay;        /* ns */
-    enum jobs_leaks leaks;
-    uint64_t timeout_grace;     /* ns */
-    struct jobs_ends allowed;   /* which of its ends do not make the run fail */
-    size_t *needs;              /* indices into plan->jobs */
-    enum jobs_need *needs_when; /* of each of them */
+    uint64_t timeout_grace;      /* ns */
+    struct jobs_ends allowed;    /* which of its ends do not make the run fail */
+    size_t *needs;               /* indices into plan->jobs */
+    enum jobs_need *needs_when;  /* of each of them */
     size_t n_needs;
     const char **tags; /* NULL-terminated */
-    int line;
     /* of an instance of a matrix: index into plan->groups, and its NULL-terminated "KEY=VALUE"; of
      * other jobs JOBS_NO_GROUP and NULL */
     size_t group;
     const char *const *matrix;
     /* why nothing of it runs: a matrix has found what cannot be looked into; or NULL */
     const char *refused;
-    bool tty;                        /* its output goes through a terminal */
-    enum jobs_capture capture;       /* what the standard output of its steps is */
     const struct jobs_claim *claims; /* in ascending order of their pools */
     size_t n_claims;
     unsigned slots;        /* of those of the run that it takes, >= 1 */
     unsigned max_parallel; /* how many instances of it run at once; 0: any number */
-    bool fail_fast;        /* no further instance of it starts once one has not passed */
 };
 
 /* Whether an input of the job's is another job's files. */
