@@ -14,6 +14,7 @@ int cli_validate(int argc, char **argv);
 int cli_list(int argc, char **argv);
 int cli_schema(int argc, char **argv);
 int cli_convert(int argc, char **argv);
+int cli_problem(int argc, char **argv);
 int cli_rootfs(int argc, char **argv);
 int cli_cache(int argc, char **argv);
 int cli_doctor(int argc, char **argv);

@@ -113,18 +113,7 @@ bool convert_is_axis(const char *name)
 
 const char *convert_literal(struct converter *c, const char *text)
 {
-    cleanup_strbuf struct strbuf out = {0};
-    const char *p;
-
-    if (strstr(text, "${{") == NULL)
-        return text;
-    while ((p = strstr(text, "${{")) != NULL) {
-        strbuf_add(&out, text, (size_t)(p - text));
-        strbuf_adds(&out, "$${{");
-        text = p + 3;
-    }
-    strbuf_adds(&out, text);
-    return arena_strdup(c->arena, out.data);
+    return out_literal(&c->out, text);
 }
 
 const char *convert_path(struct converter *c, const char *path)

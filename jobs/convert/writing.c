@@ -63,6 +63,22 @@ struct out *out_texts(struct out_writing *w, struct out *in, const char *key, si
     return list;
 }
 
+const char *out_literal(struct out_writing *w, const char *text)
+{
+    cleanup_strbuf struct strbuf out = {0};
+    const char *p;
+
+    if (strstr(text, "${{") == NULL)
+        return text;
+    while ((p = strstr(text, "${{")) != NULL) {
+        strbuf_add(&out, text, (size_t)(p - text));
+        strbuf_adds(&out, "$${{");
+        text = p + 3;
+    }
+    strbuf_adds(&out, text);
+    return arena_strdup(w->arena, out.data);
+}
+
 struct out *out_find(const struct out *map, const char *key)
 {
     struct out *o = map->first;

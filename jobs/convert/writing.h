@@ -34,6 +34,8 @@ void out_comment(struct out_writing *w, struct out *in, const char *text);
 /* A list of these texts. */
 struct out *out_texts(struct out_writing *w, struct out *in, const char *key, size_t n,
                       const char *const *texts);
+/* The text with every "${{" as the job file has it that stands for itself. */
+const char *out_literal(struct out_writing *w, const char *text);
 /* The map's child, or NULL. */
 struct out *out_find(const struct out *map, const char *key);
 /* Whether the text is one of the list's. */
