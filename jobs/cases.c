@@ -412,6 +412,68 @@ static void decide_visibility(struct dealing *d)
             case_at(d, i)->visibility = j->groups[case_at(d, i)->group].visibility;
 }
 
+/* Returns which of both comes to be seen later. */
+static enum jobs_visibility stricter(enum jobs_visibility a, enum jobs_visibility b)
+{
+    static const unsigned char order[JOBS_VISIBILITY_COUNT] = {
+        [JOBS_VISIBLE] = 0, [JOBS_AFTER_DUE] = 1, [JOBS_AFTER_PUBLISHED] = 2, [JOBS_HIDDEN] = 3};
+
+    return order[a] < order[b] ? b : a;
+}
+
+/* The strictest of what has to pass before the cases of a group are run. */
+static enum jobs_visibility strictest_need(const struct jobs_judged *j, size_t group,
+                                           const enum jobs_visibility *within)
+{
+    enum jobs_visibility v = JOBS_VISIBLE;
+
+    for (size_t g = group;; g = j->groups[g].parent) {
+        for (size_t i = 0; i < j->groups[g].n_needs; i++)
+            v = stricter(v, within[j->groups[g].needs[i]]);
+        if (g == 0)
+            return v;
+    }
+}
+
+/* Goes once through the cases, in the order in which `stop` goes. Returns whether it changed any.
+ */
+static bool show_once(struct dealing *d, enum jobs_visibility *within)
+{
+    struct jobs_judged *j = d->judged;
+    enum jobs_visibility before[GROUPS_MAX] = {0}, before_all = JOBS_VISIBLE;
+    bool changed = false;
+
+    for (size_t i = 0; i < j->n; i++) {
+        struct jobs_case *c = case_at(d, i);
+        enum jobs_visibility v = stricter(c->shown, strictest_need(j, c->group, within));
+
+        if (j->stop != JOBS_STOP_NEVER)
+            v = stricter(v, j->stop == JOBS_STOP_ALL ? before_all : before[c->group]);
+        changed |= v != c->shown;
+        c->shown = v;
+        before_all = stricter(before_all, v);
+        before[c->group] = stricter(before[c->group], v);
+        for (size_t g = c->group;; g = j->groups[g].parent) {
+            within[g] = stricter(within[g], v);
+            if (g == 0)
+                break;
+        }
+    }
+    return changed;
+}
+
+/* Decides of each case from when on it tells nothing of a case that is not to be seen. What is
+ * needed may stand behind what needs it: it goes on until nothing changes. */
+static void decide_shown(struct dealing *d)
+{
+    enum jobs_visibility within[GROUPS_MAX] = {0};
+
+    for (size_t i = 0; i < d->judged->n; i++)
+        case_at(d, i)->shown = case_at(d, i)->visibility;
+    while (show_once(d, within))
+        ;
+}
+
 void cases_resolve(struct loader *l)
 {
     struct jobs_plan *plan = l->plan;
@@ -424,5 +486,6 @@ void cases_resolve(struct loader *l)
             continue; /* which was a problem */
         deal_points(&d);
         decide_visibility(&d);
+        decide_shown(&d);
     }
 }

@@ -29,6 +29,9 @@ struct jobs_case {
     size_t group;    /* and into its groups */
     uint64_t points; /* thousandths */
     enum jobs_visibility visibility;
+    /* that, or of a case whose result decides whether this one is run the stricter one: that it was
+     * run tells of the other */
+    enum jobs_visibility shown;
     const char *hint;                /* or NULL */
     bool has_points, has_visibility; /* it says them itself */
 };

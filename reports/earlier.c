@@ -3,19 +3,17 @@
  * last run's word is its results.jsonl; what those before it said is in a record that it wrote down
  * when it began. So nothing has to be written when a run ends, however it does. Not responsible for
  * what is run again (harness/cli/cli_rerun.c). */
+#include "reports/json_lines.h"
 #include "reports/out.h"
 #include "reports/report_text.h"
 
 #include <fcntl.h>
 #include <jansson.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* What lies in an out directory may come with a checkout. So it takes no more than so much memory
- * or time; the results of a hundred thousand jobs are some hundred MiB. */
-#define RESULTS_SIZE_MAX ((off_t)1024 * 1024 * 1024)
-#define LINE_SIZE_MAX ((size_t)4 * 1024 * 1024)
+ * or time. */
 #define FILES_MAX ((size_t)4096) /* more fit on no command line that a person reads */
 /* Each entry has its file's path, which a line of results names in a few bytes. */
 #define NAMES_SIZE_MAX ((size_t)256 * 1024 * 1024)
@@ -51,11 +49,6 @@ char *reports_earlier_escape(const char *text)
     return b.data;
 }
 
-static const char *text_of(const json_t *line, const char *key)
-{
-    return json_string_value(json_object_get(line, key));
-}
-
 /* ---- reading ---- */
 
 /* 0 or -errno. */
@@ -74,10 +67,11 @@ static int add_entry(struct reports_earlier *e, const char *path, const char *jo
 }
 
 /* Takes a line of the record: where a file is, or what is known of a job. 0 or -errno. */
-static int take_record(struct reports_earlier *e, const json_t *line)
+static int take_record(void *data, const json_t *line)
 {
-    const char *file = text_of(line, "file"), *path = text_of(line, "path");
-    const char *job = text_of(line, "job"), *state = text_of(line, "state");
+    struct reports_earlier *e = data;
+    const char *file = json_lines_text(line, "file"), *path = json_lines_text(line, "path");
+    const char *job = json_lines_text(line, "job"), *state = json_lines_text(line, "state");
 
     if (path == NULL)
         return 0;
@@ -96,10 +90,11 @@ static int take_record(struct reports_earlier *e, const json_t *line)
 }
 
 /* Takes a line of the results; those of steps say nothing that their job's does not. */
-static int take_result(struct reports_earlier *e, const json_t *line)
+static int take_result(void *data, const json_t *line)
 {
-    const char *file = text_of(line, "file"), *job = text_of(line, "job");
-    const char *verdict = text_of(line, "verdict");
+    struct reports_earlier *e = data;
+    const char *file = json_lines_text(line, "file"), *job = json_lines_text(line, "job");
+    const char *verdict = json_lines_text(line, "verdict");
     enum reports_earlier_state state = REPORTS_EARLIER_OUTSTANDING;
 
     if (file == NULL || job == NULL || verdict == NULL || json_object_get(line, "step") != NULL)
@@ -112,63 +107,6 @@ static int take_result(struct reports_earlier *e, const json_t *line)
         if (str_eq(e->files[i], file))
             return add_entry(e, e->paths[i], job, 1, state);
     return 0;
-}
-
-typedef int take_fn(struct reports_earlier *e, const json_t *line);
-
-/* Reads up to the end of a line or of the file, as getline(3) does, but for one that is too long.
- */
-static int read_line(FILE *f, struct strbuf *line)
-{
-    int c;
-
-    line->len = 0;
-    while ((c = getc_unlocked(f)) != EOF && c != '\n') {
-        const char byte = (char)c;
-
-        if (line->len == LINE_SIZE_MAX)
-            return -EFBIG;
-        strbuf_add(line, &byte, 1);
-    }
-    return ferror(f) ? -EIO : c != EOF || line->len > 0;
-}
-
-/* Hands each line over that is an object; what is none is passed over, as if it were not there. */
-static int take_lines(FILE *f, struct reports_earlier *e, take_fn *take)
-{
-    _cleanup_(strbuf_free) struct strbuf line = {0};
-    off_t size = 0; /* the file may grow meanwhile */
-    int r;
-
-    while ((r = read_line(f, &line)) > 0) {
-        json_t *object = json_loadb(line.data, line.len, 0, NULL);
-
-        size += (off_t)line.len + 1;
-        r = size > RESULTS_SIZE_MAX ? -EFBIG : json_is_object(object) ? take(e, object) : 0;
-        json_decref(object);
-        if (r < 0)
-            break;
-    }
-    return r;
-}
-
-static int read_lines(int dirfd, const char *name, struct reports_earlier *e, take_fn *take)
-{
-    struct stat st;
-    int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), r;
-    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
-
-    if (f == NULL) {
-        r = -errno;
-        base_closep(&fd);
-        return r;
-    }
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-        r = -EINVAL;
-    else
-        r = st.st_size > RESULTS_SIZE_MAX ? -EFBIG : take_lines(f, e, take);
-    (void)fclose(f);
-    return r;
 }
 
 static int compare_names(const struct earlier_entry *a, const struct earlier_entry *b)
@@ -215,9 +153,9 @@ int reports_earlier_read(const char *out, struct reports_earlier **ret, struct c
 
     e = xcalloc(1, sizeof(*e));
     if (r == 0)
-        r = read_lines(dirfd, OUTDIR_EARLIER, e, take_record);
+        r = json_lines_read(dirfd, OUTDIR_EARLIER, take_record, e);
     if (r == 0)
-        r = read_lines(dirfd, OUT_JSONL, e, take_result);
+        r = json_lines_read(dirfd, OUT_JSONL, take_result, e);
     if (r < 0) {
         reports_earlier_free(e);
         (void)cupel_error_set(err, CUPEL_ERROR_INPUT, r == -ENOENT ? 0 : r,

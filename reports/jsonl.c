@@ -2,6 +2,7 @@
 /* jsonl: results.jsonl, one object a line. Fields and units: docs/results.md. Not responsible for
  * order or for when a result is final. */
 #include "base/weaken.h"
+#include "reports/jsonl_submission.h"
 #include "reports/model.h"
 #include "reports/out.h"
 #include "reports/report_text.h"
@@ -360,58 +361,6 @@ static void put_previous(json_t *object, const struct reports_result *result)
     jsonl_put(object, "previous_attempts", list);
 }
 
-/* Points are kept as thousandths. */
-static void put_points(json_t *object, const char *key, uint64_t points)
-{
-    jsonl_put(object, key, points % 1000 == 0 ? number(points / 1000, 1) : number(points, 1000));
-}
-
-/* What it is as a case of a submission. What came of it is the score of this case alone: what it
- * is worth in its group is said in the submission's line. */
-static void put_case(json_t *object, const struct reports_result *result)
-{
-    const struct reports_judged_case *c = result->of_case;
-
-    if (c == NULL)
-        return;
-    put_text(object, "case", c->name);
-    put_text(object, "group", c->group);
-    put_points(object, "points", c->points);
-    if (reports_verdict_is_fair(result->verdict))
-        put_points(
-            object, "score",
-            reports_score_of_case(&(struct reports_score_case){
-                .points = c->points, .verdict = result->verdict, .multiplier = c->multiplier}));
-}
-
-static json_t *submission_object(const struct reports_submission *s)
-{
-    json_t *o = checked(json_object()), *groups = checked(json_array());
-
-    put_text(o, "submission", s->id);
-    put_text(o, "file", s->file);
-    put_text(o, "verdict", reports_verdict_name(s->score.verdict));
-    put_text(o, "first_bad", s->first_bad);
-    put_points(o, "points", s->groups[0].points);
-    if (s->score.graded)
-        put_points(o, "score", s->score.score);
-    for (size_t i = 1; i < s->n_groups; i++) {
-        json_t *g = checked(json_object());
-
-        put_text(g, "name", s->groups[i].name);
-        put_points(g, "points", s->groups[i].points);
-        if (s->score.graded)
-            put_points(g, "score", s->groups[i].score);
-        if (json_array_append_new(groups, g) < 0)
-            (void)checked(NULL);
-    }
-    if (s->n_groups > 1)
-        jsonl_put(o, "groups", groups);
-    else
-        json_decref(groups);
-    return o;
-}
-
 static json_t *job_object(const struct reports_result *result)
 {
     json_t *o = checked(json_object());
@@ -421,7 +370,7 @@ static json_t *job_object(const struct reports_result *result)
     put_text(o, "file", result->file);
     put_text(o, "description", result->description);
     put_outcome(o, result->verdict, result->evidence, result->exit, result->signal);
-    put_case(o, result);
+    jsonl_put_case(o, result);
     put_cached(o, result);
     if (model_is_allowed(result))
         jsonl_put(o, "allowed_failure", json_true());
@@ -574,7 +523,7 @@ int reports_jsonl_append_submission(struct reports_out *out,
                                     const struct reports_submission *submission,
                                     struct cupel_error *err)
 {
-    cleanup_json json_t *line = submission_object(submission);
+    cleanup_json json_t *line = jsonl_submission(submission);
 
     return append_line(out, line, err);
 }

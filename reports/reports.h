@@ -137,9 +137,12 @@ struct reports_case {
 struct reports_judged_case {
     const char *name;
     const char *group; /* or NULL */
+    const char *hint;  /* or NULL */
+    const char *shown; /* "visible", "hidden", ...: who may see that it was run */
+    size_t number;     /* its place in the file's order, 1 or later */
     uint64_t points;   /* thousandths */
-    uint32_t
-        multiplier; /* of REPORTS_SCORE_WHOLE: what of its points that it gives where it passes */
+    /* of REPORTS_SCORE_WHOLE: what of its points it gives where it passes */
+    uint32_t multiplier;
 };
 
 /* A process that was still alive when the job's command had ended; the command line is hostile

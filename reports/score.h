@@ -48,7 +48,11 @@ void reports_score(struct reports_score_group *groups, size_t n_groups,
 
 /* A submission, as it is reported. */
 struct reports_submission {
-    const char *id;        /* "grade/SUBMISSION=x" */
+    const char *id;   /* "grade/SUBMISSION=x" */
+    const char *of;   /* the job: "grade" */
+    const char *from; /* the id of the job that its cases start from, or NULL */
+    /* what it is an instance by: NULL-terminated "KEY=VALUE", or NULL */
+    const char *const *values;
     const char *file;      /* the job file */
     const char *first_bad; /* the case's name, or that of what its cases start from; or NULL */
     struct reports_score_group *groups;

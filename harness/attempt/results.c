@@ -108,8 +108,13 @@ static const struct reports_judged_case *case_of(struct arena *arena, const stru
     if (c == NULL)
         return NULL;
     of = arena_alloc(arena, sizeof(*of));
-    *of = (struct reports_judged_case){
-        .name = c->name, .points = c->points, .multiplier = multiplier_of(c, r)};
+    *of = (struct reports_judged_case){.name = c->name,
+                                       .hint = c->hint,
+                                       .shown = jobs_visibility_name(c->shown),
+                                       .number = (size_t)(in->job - in->plan->jobs) -
+                                                 in->plan->judged[c->judged].first + 1,
+                                       .points = c->points,
+                                       .multiplier = multiplier_of(c, r)};
     if (c->group != 0)
         of->group = in->plan->judged[c->judged].groups[c->group].name;
     return of;

@@ -22,6 +22,7 @@ int cli_clean(int argc, char **argv);
 int cli_config(int argc, char **argv);
 int cli_serve(int argc, char **argv);
 int cli_selftest(int argc, char **argv);
+int cli_report(int argc, char **argv);
 
 /* Makes this process root of a user namespace, unless it is root already (harness/rights), for
  * whoever changes the store; and for who runs jobs, also in a control group of its own and from a

@@ -41,6 +41,7 @@ static const struct {
     {"list", cli_list, "list the jobs of job files in the order of running"},
     {"convert", cli_convert, "make a job file of a GitLab or GitHub pipeline, or of a package"},
     {"problem", cli_problem, "verify that a problem package keeps what it promises"},
+    {"report", cli_report, "make tables, pages and scores of what submissions came to"},
     {"schema", cli_schema, "print the JSON Schema of the job file"},
     {"rootfs", cli_rootfs, "look at and manage the cache of root file systems"},
     {"cache", cli_cache, "look at and remove what jobs have saved for later ones"},

@@ -40,15 +40,22 @@ static const char *id_of(struct arena *arena, const struct instance *of_case)
 }
 
 static void describe_submission(struct reports_submission *r, const struct submission *of,
-                                const struct instance *first, struct arena *arena)
+                                const struct run *run, struct arena *arena)
 {
+    const struct instance *first = &run->instances[of->first];
+    const struct jobs_job *job = first->job;
     static const enum reports_score_mode modes[JOBS_SCORE_COUNT] = {
         [JOBS_SCORE_SUM] = REPORTS_SCORE_SUM,
         [JOBS_SCORE_MIN] = REPORTS_SCORE_MIN,
         [JOBS_SCORE_PASS] = REPORTS_SCORE_PASS};
 
-    *r = (struct reports_submission){
-        .id = id_of(arena, first), .file = first->plan->file, .n_groups = of->judged->n_groups};
+    *r = (struct reports_submission){.id = id_of(arena, first),
+                                     .file = first->plan->file,
+                                     .values = job->matrix,
+                                     .n_groups = of->judged->n_groups};
+    r->of = job->group != JOBS_NO_GROUP ? first->plan->groups[job->group].name : of->judged->name;
+    if (of->from != INSTANCE_NONE)
+        r->from = run->instances[of->from].id;
     r->groups = arena_alloc(arena, r->n_groups * sizeof(*r->groups));
     for (size_t i = 0; i < r->n_groups; i++) {
         const struct jobs_case_group *g = &of->judged->groups[i];
@@ -89,7 +96,7 @@ struct submissions *submissions_new(const struct run *run, struct arena *arena)
             struct submission *of = &all->list[all->n];
 
             *of = (struct submission){.first = i, .plan = in->plan, .judged = j, .from = in->from};
-            describe_submission(&all->reports[all->n++], of, in, arena);
+            describe_submission(&all->reports[all->n++], of, run, arena);
         }
         last = j;
         all->of_instance[i] = all->n - 1;

@@ -58,7 +58,7 @@ _cupel() {
 
     local words='' files=false
     case $command in
-    '') words='run shell exec enter serve validate list schema convert problem rootfs cache doctor selftest config clean help version --version --help' ;;
+    '') words='run shell exec enter serve validate list report schema convert problem rootfs cache doctor selftest config clean help version --version --help' ;;
     run) words='-j --jobs --dry-run --only --skip --tag --set --retries --keep-failed --keep --fail-fast --shuffle --repeat --until-fail --rerun-failed --changed --watch --timeout --best-effort --overcommit --no-ahead --no-cache --trace-setup --locked --sample --allow-host-network --allow-device --out --help' files=true ;;
     shell) words='--rootfs --file --failed --run --out --secrets --no-services --best-effort --allow-host-network --allow-device --help' files=true ;;
     exec) words='--root --input --limit --timeout --grace --network --user --env --workdir --artifacts --artifact --result --result-fd --name --sample -t --terminal -q --quiet --best-effort --allow-host-network --allow-device --help' files=true ;;
@@ -67,13 +67,14 @@ _cupel() {
     list) words='--only --skip --tag --set --expanded --kept --json --help' files=true ;;
     validate) words='--set --help' files=true ;;
     schema) words='--markdown --help' ;;
+    report) words='class --roster --format -o --output --job --by --student --at --problem --help' files=true ;;
     convert) words='gitlab github package --conditional --var --image --help' files=true ;;
     problem) words='verify -j --jobs --calibrate --image --out --help' files=true ;;
     doctor) words='--json --help' ;;
     selftest) words='--list --only --json --markdown --out -j --jobs -v --verbose --help' ;;
     config) words='--help' ;;
     clean) words='--kept --older-than --help' ;;
-    help) words='run shell exec enter serve validate list schema convert problem rootfs cache doctor selftest config clean help version' ;;
+    help) words='run shell exec enter serve validate list report schema convert problem rootfs cache doctor selftest config clean help version' ;;
     rootfs)
         words='--help'
         ((i == COMP_CWORD - 1)) && words+=' import pull build lock export list show verify gc remove'

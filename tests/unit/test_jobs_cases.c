@@ -157,6 +157,51 @@ static void test_points(void **state)
     unload(&r);
 }
 
+/* Adds "NAME:SHOWN " for each case. */
+static void expect_shown(const char *jobs, const char *expected)
+{
+    struct loaded r = load_good(jobs);
+    cleanup_strbuf struct strbuf b = {0};
+
+    for (size_t i = 0; i < r.plan->n_jobs; i++)
+        strbuf_addf(&b, "%s:%s ", r.plan->jobs[i].of_case->name,
+                    jobs_visibility_name(r.plan->jobs[i].of_case->shown));
+    assert_string_equal(b.data, expected);
+    unload(&r);
+}
+
+/* Shows a case only when those may be seen that decide whether it is run. */
+static void test_who_may_see_that_a_case_was_run(void **state)
+{
+#define SEEN_CASES                                                                                 \
+    "    cases:\n"                                                                                 \
+    "      - {name: a}\n"                                                                          \
+    "      - {name: b, visibility: after-due}\n"                                                   \
+    "      - {name: c, group: s}\n"                                                                \
+    "      - {name: d, group: s, visibility: hidden}\n"                                            \
+    "      - {name: e, group: s}\n"                                                                \
+    "      - {name: f, group: t}\n"                                                                \
+    "      - {name: g, group: u/v}\n"
+#define SEEN_GROUPS(t, u) "    groups: {s: {}, t: " t ", u: " u "}\n"
+
+    (void)state;
+    expect_shown(FILE_OF("  g:\n    run: x\n" SEEN_CASES SEEN_GROUPS("{}", "{groups: {v: {}}}")),
+                 "a:visible b:after-due c:visible d:hidden e:visible f:visible g:visible ");
+    expect_shown(
+        FILE_OF("  g:\n    run: x\n" SEEN_CASES SEEN_GROUPS("{needs: s}", "{groups: {v: {}}}")),
+        "a:visible b:after-due c:visible d:hidden e:visible f:hidden g:visible ");
+    /* a group around, and what needs what needs it, which stands before it */
+    expect_shown(FILE_OF("  g:\n    run: x\n" SEEN_CASES SEEN_GROUPS(
+                     "{needs: u}", "{needs: s, groups: {v: {}}}")),
+                 "a:visible b:after-due c:visible d:hidden e:visible f:hidden g:hidden ");
+    expect_shown(FILE_OF("  g:\n    run: x\n    stop: group\n" SEEN_CASES SEEN_GROUPS(
+                     "{}", "{groups: {v: {}}}")),
+                 "a:visible b:after-due c:visible d:hidden e:hidden f:visible g:visible ");
+    expect_shown(FILE_OF("  g:\n    run: x\n    stop: all\n" SEEN_CASES SEEN_GROUPS(
+                     "{}", "{groups: {v: {}}}")),
+                 "a:visible b:after-due c:after-due d:hidden e:hidden f:hidden g:hidden ");
+}
+
 /* What needs the job needs all its cases, and that which goes with one submission those of it. */
 static void test_needs(void **state)
 {
@@ -273,9 +318,13 @@ static void test_very_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_a_case_has), cmocka_unit_test(test_files),
-        cmocka_unit_test(test_points),          cmocka_unit_test(test_needs),
-        cmocka_unit_test(test_mistakes),        cmocka_unit_test(test_missing_answer),
+        cmocka_unit_test(test_what_a_case_has),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_points),
+        cmocka_unit_test(test_who_may_see_that_a_case_was_run),
+        cmocka_unit_test(test_needs),
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_missing_answer),
         cmocka_unit_test(test_very_many),
     };
 

@@ -343,6 +343,66 @@ static void test_attempts(void **state)
     free_lines(lines, 3);
 }
 
+static void test_submissions(void **state)
+{
+    static const char *const values[] = {"SUB=subs/x\xff", "N=1=2", NULL};
+    struct room *room = *state;
+    struct cupel_error err = {0};
+    struct reports_case c;
+    struct reports_result result = result_of(&c, REPORTS_FAILED, "wrong");
+    const struct reports_judged_case of_case = {.name = "a",
+                                                .group = "g",
+                                                .hint = "look",
+                                                .shown = "after-due",
+                                                .number = 3,
+                                                .points = 2500,
+                                                .multiplier = REPORTS_SCORE_WHOLE};
+    struct reports_score_group groups[] = {{.name = "", .points = 10000},
+                                           {.name = "g", .points = 4000, .score = 500}};
+    struct reports_submission s = {
+        .id = "grade/SUB=x",
+        .file = "c.yaml",
+        .of = "grade",
+        .from = "compile/SUB=x",
+        .values = values,
+        .first_bad = "a",
+        .groups = groups,
+        .n_groups = 2,
+        .score = {.verdict = REPORTS_FAILED, .graded = true, .score = 500}};
+    json_t *lines[LINES_MAX], *matrix;
+
+    result.of_case = &of_case;
+    assert_int_equal(reports_jsonl_append(room->out, &result, &err), 0);
+    assert_int_equal(reports_jsonl_append_submission(room->out, &s, &err), 0);
+    s.score.graded = false;
+    s.from = NULL;
+    s.values = NULL;
+    s.n_groups = 1;
+    assert_int_equal(reports_jsonl_append_submission(room->out, &s, &err), 0);
+    assert_int_equal(read_lines(room, lines), 3);
+    assert_string_equal(string_at(lines[0], "case"), "a");
+    assert_string_equal(string_at(lines[0], "group"), "g");
+    assert_string_equal(string_at(lines[0], "hint"), "look");
+    assert_string_equal(string_at(lines[0], "visibility"), "after-due");
+    expect_number(lines[0], "number", 3);
+    expect_number(lines[0], "points", 2.5);
+    expect_number(lines[0], "score", 0);
+    matrix = json_object_get(lines[1], "matrix");
+    assert_string_equal(string_at(lines[1], "submission"), "grade/SUB=x");
+    assert_string_equal(string_at(lines[1], "of"), "grade");
+    assert_string_equal(string_at(lines[1], "from"), "compile/SUB=x");
+    assert_string_equal(string_at(matrix, "SUB"), "subs/x\\xFF");
+    assert_string_equal(string_at(matrix, "N"), "1=2");
+    expect_number(lines[1], "score", 0.5);
+    expect_number(json_array_get(json_object_get(lines[1], "groups"), 0), "score", 0.5);
+    assert_null(json_object_get(lines[1], "id"));
+    assert_null(json_object_get(lines[2], "score"));
+    assert_null(json_object_get(lines[2], "matrix"));
+    assert_null(json_object_get(lines[2], "from"));
+    assert_null(json_object_get(lines[2], "groups"));
+    free_lines(lines, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +412,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_steps, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_nasty_bytes, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_full_disk, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(test_submissions, room_setup, room_teardown),
     };
 
     return cmocka_run_group_tests_name("reports_jsonl", tests, NULL, NULL);
