@@ -220,6 +220,23 @@ void key_set_checker(struct loader *l, const struct key *k, const struct node *v
 
 /* ---- those of jobs ---- */
 
+/* What is to be judged is bounded where nobody said how: a checker that reads all of it would reach
+ * its own limits, which is no verdict on the job. */
+static void bound_output(struct jobs_job *job)
+{
+    struct jobs_limits *of_job = &job->limits;
+    struct jobs_limits *of_step = &job->steps[job->n_steps - 1].limits;
+    const uint32_t said = 1u << JOBS_LIMIT_OUTPUT | 1u << JOBS_LIMIT_STDOUT;
+
+    if (job->output != NULL || ((of_job->set | of_step->set) & said) != 0)
+        return;
+    if (job->n_steps == 1) /* earlier steps may print what nobody judges */
+        of_step = of_job;
+    of_step->set |= 1u << JOBS_LIMIT_STDOUT;
+    of_step->unsaid |= 1u << JOBS_LIMIT_STDOUT;
+    of_step->value[JOBS_LIMIT_STDOUT] = JOBS_CHECKED_MAX;
+}
+
 /* A checker that `defaults` give is another one for each job: by its name, and its root. */
 void checker_settle(struct loader *l, struct draft *d)
 {
@@ -244,6 +261,7 @@ void checker_settle(struct loader *l, struct draft *d)
     *own->job = *of->job;
     own->job->name = arena_printf(l->plan->arena, "%s.checker", d->job.name);
     d->job.checker = own;
+    bound_output(&d->job);
 }
 
 void checkers_resolve(struct loader *l)

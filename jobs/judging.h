@@ -31,6 +31,8 @@ enum jobs_checked {
 #define JOBS_CHECKER_OUTPUT JOBS_CHECKER_DIR "/output"
 #define JOBS_CHECKER_ANSWER JOBS_CHECKER_DIR "/answer"
 #define JOBS_CHECKER_FEEDBACK JOBS_CHECKER_DIR "/feedback"
+/* How much output it is given where no limit says so, in bytes. */
+#define JOBS_CHECKED_MAX (UINT64_C(8) << 20)
 /* A program that judges what a job wrote, once that is over. */
 struct jobs_checker {
     /* what runs: none of plan->jobs, and named "JOB.checker" */

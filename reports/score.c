@@ -103,9 +103,14 @@ void reports_score(struct reports_score_group *groups, size_t n_groups,
                    const struct reports_score_case *cases, size_t n_cases, unsigned before,
                    struct reports_score *ret)
 {
+    size_t not_run = REPORTS_SCORE_NOBODY;
+
     *ret = (struct reports_score){.verdict = before,
                                   .first_bad = REPORTS_SCORE_NOBODY,
                                   .graded = reports_verdict_is_fair(before)};
+    for (size_t i = n_cases; i-- > 0;)
+        if (cases[i].ended && cases[i].verdict == REPORTS_NOT_RUN)
+            not_run = i;
     for (size_t i = 0; i < n_cases; i++) {
         const struct reports_score_case *c = &cases[i];
 
@@ -116,6 +121,11 @@ void reports_score(struct reports_score_group *groups, size_t n_groups,
             ret->verdict = c->verdict;
             ret->first_bad = i;
         }
+    }
+    /* nothing is known to be wrong, and yet not all was run: it has not passed */
+    if (ret->verdict == REPORTS_PASSED && not_run != REPORTS_SCORE_NOBODY) {
+        ret->verdict = REPORTS_NOT_RUN;
+        ret->first_bad = not_run;
     }
     /* whose doing it was comes first: of what was not the submission's there is no verdict of it */
     for (size_t i = 0; i < n_cases && !ret->graded && before == REPORTS_PASSED; i++)

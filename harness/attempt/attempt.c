@@ -88,8 +88,9 @@ static void serve_more(struct attempt *a, const struct pollfd fds[static POLL_AL
 
 static int output_fd(const struct attempt *a, int which)
 {
-    return a->pipe_open[which] && capture_is_ready(&a->capture, which) ? a->capture.pipe[which]
-                                                                       : -1;
+    bool wanted = a->pipe_open[which] && !a->between_steps && capture_is_ready(&a->capture, which);
+
+    return wanted ? a->capture.pipe[which] : -1;
 }
 
 static void serve_ready(struct attempt *a, const struct pollfd *fd)

@@ -196,6 +196,7 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
     struct step_facts *s = &a->facts->steps[e->step], *before = &a->facts->steps[a->step];
 
     a->step = e->step;
+    a->between_steps = false;
     s->started = true;
     s->started_ns = e->at_ns;
     attempt_heard(a, clock_monotonic_ns()); /* as we see it: we may have stood still meanwhile */
@@ -301,6 +302,7 @@ static void go_on_after(struct attempt *a, unsigned step)
         failed |= !f->steps[i].passed_over && !verdict_step_passed(a->job, f, i);
     if (f->cause == CAUSE_NONE && !a->killed)
         next = choose_next(a, step, failed);
+    a->between_steps = next < f->n_steps;
     if (next < f->n_steps && next == step + 1)
         sandbox_continue(&a->sandbox);
     else if (next < f->n_steps)

@@ -29,7 +29,10 @@ struct attempt {
     struct services *services;     /* that run beside it, or NULL */
     struct checker_output written; /* what a checker is to judge */
     bool has_sandbox;
-    unsigned step;        /* the one that runs */
+    unsigned step; /* the one that runs */
+    /* the next one has been let go, and has not yet said that it began: what it writes meanwhile is
+     * not the last one's, whose bounds are no longer meant */
+    bool between_steps;
     uint64_t ordered_ns;  /* when PID 1 was let go */
     uint64_t step_cpu_ns; /* CPU used before it started */
     /* when something was read of its output last, and how long we had stood still until then */

@@ -4,6 +4,7 @@
 
 #include "reports/reports.h"
 
+#define CHECKED_PLACES 9 /* after the point: REPORTS_SCORE_SCALE */
 #define CHECKED_SCORE_MAX (REPORTS_SCORE_SCALE * UINT64_C(1000000000))
 
 struct checked {

@@ -11,6 +11,8 @@
  * Whatever is odd is the checker's fault: nobody's score depends on a guess. */
 #include "harness/attempt/checker_protocol.h"
 
+#include "base/decimal.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -30,33 +32,8 @@ static struct checker_text trimmed(struct checker_text t)
 bool checker_protocol_number(const char *text, size_t n, uint64_t *ret)
 {
     struct checker_text t = trimmed((struct checker_text){text, n});
-    uint64_t value = 0, scale = REPORTS_SCORE_SCALE;
-    bool after_point = false, any = false;
 
-    if (t.n > 64)
-        return false;
-    for (size_t i = 0; i < t.n; i++) {
-        unsigned char c = (unsigned char)t.text[i];
-
-        if (c == '.' && !after_point) {
-            after_point = true;
-            continue;
-        }
-        if (!isdigit(c))
-            return false;
-        any = true;
-        if (after_point) { /* what is finer than the scale is let go */
-            scale /= 10;
-            value += (uint64_t)(c - '0') * scale;
-        } else {
-            value = value * 10 + (uint64_t)(c - '0') * REPORTS_SCORE_SCALE;
-        }
-        if (value > CHECKED_SCORE_MAX)
-            return false;
-    }
-    if (any)
-        *ret = value;
-    return any;
+    return decimal_fixed(t.text, t.n, CHECKED_PLACES, CHECKED_SCORE_MAX, ret);
 }
 
 /* The text's first word, or line. */

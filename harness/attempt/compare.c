@@ -5,6 +5,7 @@
 
 #include "base/decimal.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -343,23 +344,37 @@ static bool same_words(const struct compare_word *e, const struct compare_word *
     return i == e->n && i == g->n;
 }
 
+/* Whether so far apart is near enough; both are rounded alike, so that what is as far apart as the
+ * rules say, digit by digit, is. */
+static bool is_within(long double distance, long double limit)
+{
+    return distance <= limit ||
+           (limit <= (long double)DBL_MAX && (double)distance <= (double)limit);
+}
+
 /* Whether both are numbers, near enough to one another; else notes how far they are. */
 static bool near_enough(struct compare_pair *p, const struct compare_word *e,
                         const struct compare_word *g)
 {
     const struct jobs_compare *rules = p->rules;
-    long double x, y, distance;
+    long double x, y, distance, limit, unsure;
 
     if (!e->whole || !g->whole || !decimal_parse(e->text, e->n, &x) ||
         !decimal_parse(g->text, g->n, &y))
         return false;
     if (decimal_same(e->text, e->n, g->text, g->n))
         return true;
+    limit = (long double)rules->relative * fabsl(x);
+    if (limit < (long double)rules->absolute)
+        limit = (long double)rules->absolute;
     distance = fabsl(x - y);
+    /* both were rounded: of long numbers little or nothing may be left of what they differ in */
+    unsure = LDBL_EPSILON * (fabsl(x) + fabsl(y)) + 2 * (long double)DBL_EPSILON * limit;
+    if (fabsl(distance - limit) <= unsure)
+        distance = decimal_distance(e->text, e->n, g->text, g->n);
     p->difference->is_number = true;
     p->difference->distance = (double)distance;
-    return (rules->absolute > 0 && distance <= (long double)rules->absolute) ||
-           (rules->relative > 0 && distance <= (long double)rules->relative * fabsl(x));
+    return limit > 0 && is_within(distance, limit);
 }
 
 static bool differ_in_words(struct compare_pair *p, const struct compare_word *e,

@@ -58,8 +58,25 @@ static const char *why_not_opened(int errnum)
     }
 }
 
-/* Opens a file of the job's; 0 and ret->fd < 0: it is noted why not. */
-static int open_left(const struct left_files *l, const char *path, const char *what,
+/* What a checker is given is bounded as if it had been printed: it reads all of it. */
+static uint64_t most_for_checker(const struct jobs_limits *limits)
+{
+    static const enum jobs_limit bounds[] = {JOBS_LIMIT_OUTPUT, JOBS_LIMIT_STDOUT};
+    uint64_t most = LEFT_FILE_MAX;
+    bool any = false;
+
+    for (size_t i = 0; i < ARRAY_SIZE(bounds); i++) {
+        if (!jobs_limit_is_set(limits, bounds[i]))
+            continue;
+        any = true;
+        if (limits->value[bounds[i]] < most)
+            most = limits->value[bounds[i]];
+    }
+    return any ? most : JOBS_CHECKED_MAX;
+}
+
+/* Opens a file of the job's of at most so many bytes; 0 and ret->fd < 0: it is noted why not. */
+static int open_left(const struct left_files *l, const char *path, const char *what, uint64_t most,
                      struct compare_source *ret)
 {
     cleanup_free char *beneath =
@@ -77,9 +94,8 @@ static int open_left(const struct left_files *l, const char *path, const char *w
         left_fails(l, what, why_not_opened(-fd));
     } else if (!S_ISREG(st.st_mode) || artifact_is_kernels(fd)) {
         left_fails(l, what, "is no regular file");
-    } else if ((uint64_t)st.st_size > LEFT_FILE_MAX) {
-        (void)snprintf(why, sizeof(why), "is larger than %s",
-                       unit_format_size(LEFT_FILE_MAX, size));
+    } else if ((uint64_t)st.st_size > most) {
+        (void)snprintf(why, sizeof(why), "is larger than %s", unit_format_size(most, size));
         left_fails(l, what, why);
     } else {
         *ret = (struct compare_source){.len = (uint64_t)st.st_size};
@@ -106,7 +122,7 @@ static int check_left(const struct left_files *l, const char *path,
     int r;
 
     name_left(path, &what);
-    r = open_left(l, path, what.data, &got);
+    r = open_left(l, path, what.data, LEFT_FILE_MAX, &got);
     if (r < 0 || got.fd < 0)
         return r;
     if (text != NULL)
@@ -132,7 +148,7 @@ static int take_output(const struct left_files *l)
     int r;
 
     name_left(l->a->job->output, &what);
-    r = open_left(l, l->a->job->output, what.data, &got);
+    r = open_left(l, l->a->job->output, what.data, most_for_checker(&l->a->job->limits), &got);
     if (r == 0 && got.fd >= 0)
         l->a->written = (struct checker_output){.known = true, .fd = got.fd, .len = got.len};
     return r;

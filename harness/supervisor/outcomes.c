@@ -236,6 +236,7 @@ static void skip_one(void *data, size_t job, size_t because_of)
     cleanup_free char *not_run = submissions_why_not_run(s, job, because_of), *evidence = NULL;
 
     if (not_run != NULL) {
+        submissions_not_run(s, job, because_of);
         record_unrun(s, job, REPORTS_NOT_RUN, not_run, harmless);
         return;
     }

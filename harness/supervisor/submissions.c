@@ -12,7 +12,9 @@ struct submission {
     size_t left;     /* of them, without a result */
     const struct jobs_plan *plan;
     const struct jobs_judged *judged;
-    size_t from; /* the instance that they start from, or INSTANCE_NONE */
+    /* the instance that they start from, or that has kept one of them from being run as it could
+     * not be compiled: of several the first; or INSTANCE_NONE */
+    size_t before;
 };
 
 struct submissions {
@@ -54,8 +56,8 @@ static void describe_submission(struct reports_submission *r, const struct submi
                                      .values = job->matrix,
                                      .n_groups = of->judged->n_groups};
     r->of = job->group != JOBS_NO_GROUP ? first->plan->groups[job->group].name : of->judged->name;
-    if (of->from != INSTANCE_NONE)
-        r->from = run->instances[of->from].id;
+    if (of->before != INSTANCE_NONE)
+        r->from = run->instances[of->before].id;
     r->groups = arena_alloc(arena, r->n_groups * sizeof(*r->groups));
     for (size_t i = 0; i < r->n_groups; i++) {
         const struct jobs_case_group *g = &of->judged->groups[i];
@@ -95,7 +97,8 @@ struct submissions *submissions_new(const struct run *run, struct arena *arena)
         if (j != last) {
             struct submission *of = &all->list[all->n];
 
-            *of = (struct submission){.first = i, .plan = in->plan, .judged = j, .from = in->from};
+            *of =
+                (struct submission){.first = i, .plan = in->plan, .judged = j, .before = in->from};
             describe_submission(&all->reports[all->n++], of, run, arena);
         }
         last = j;
@@ -124,10 +127,10 @@ const struct reports_submission *submissions_list(const struct submissions *all,
 
 /* ---- counting up ---- */
 
-/* What became of the job that the cases start from, as far as that is why they were not run. */
+/* What became of the job that comes before the cases, as far as that is why they were not run. */
 static enum reports_verdict verdict_before(const struct supervisor *s, const struct submission *of)
 {
-    const struct reports_result *r = of->from != INSTANCE_NONE ? s->results[of->from] : NULL;
+    const struct reports_result *r = of->before != INSTANCE_NONE ? s->results[of->before] : NULL;
 
     /* what is not run was not, in the end, as something could not be compiled */
     return r == NULL                       ? REPORTS_PASSED
@@ -158,8 +161,8 @@ static int count_up(struct supervisor *s, size_t number, struct cupel_error *err
     reports_score(r->groups, r->n_groups, cases, j->n, verdict_before(s, of), &r->score);
     if (r->score.first_bad != REPORTS_SCORE_NOBODY)
         r->first_bad = of->plan->jobs[j->first + r->score.first_bad].of_case->name;
-    else if (r->score.verdict != REPORTS_PASSED && of->from != INSTANCE_NONE)
-        r->first_bad = s->p.run.instances[of->from].id;
+    else if (r->score.verdict != REPORTS_PASSED && of->before != INSTANCE_NONE)
+        r->first_bad = s->p.run.instances[of->before].id;
     return reports_jsonl_append_submission(s->p.run.out, r, err);
 }
 
@@ -185,6 +188,22 @@ bool submissions_share(const struct supervisor *s, size_t job, size_t other)
 static bool is_wrong(enum reports_verdict verdict)
 {
     return verdict != REPORTS_PASSED && reports_verdict_is_fair(verdict);
+}
+
+void submissions_not_run(struct supervisor *s, size_t job, size_t because_of)
+{
+    struct submissions *all = s->submissions;
+    struct submission *of;
+
+    if (all == NULL || all->of_instance[job] == INSTANCE_NONE ||
+        submissions_share(s, job, because_of))
+        return;
+    of = &all->list[all->of_instance[job]];
+    if (of->before == INSTANCE_NONE || verdict_before(s, of) == REPORTS_PASSED ||
+        because_of < of->before) {
+        of->before = because_of;
+        all->reports[all->of_instance[job]].from = s->p.run.instances[because_of].id;
+    }
 }
 
 /* Says why a case is not run after another one of its submission. */

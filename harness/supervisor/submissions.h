@@ -16,6 +16,8 @@ int submissions_ended(struct supervisor *s, size_t instance, struct cupel_error 
 const struct reports_submission *submissions_list(const struct submissions *all, size_t *ret_n);
 /* Whether both are cases of one submission. */
 bool submissions_share(const struct supervisor *s, size_t job, size_t other);
+/* Notes that a case is `not run` because of another job: of several, the first one counts. */
+void submissions_not_run(struct supervisor *s, size_t job, size_t because_of);
 /* Returns why a job that waits for another, which did not pass, is `not run`: a case, since the
  * submission has not got so far. NULL: that is not known to be the submission's doing, so it is
  * skipped. Malloc'ed. */

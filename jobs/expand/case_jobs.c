@@ -6,7 +6,7 @@
 
 #include "jobs/expand/templates.h"
 
-#define CASE_ID_MAX 1200 /* bytes: that of an instance, and a name */
+#define CASES_FOUND_MAX 256 /* files of one pattern, where others have put them */
 
 /* One map of `cases`. */
 struct case_entry {
@@ -230,6 +230,20 @@ static size_t without_ending(const char *path)
     return dot != NULL && dot != last ? (size_t)(dot - path) : strlen(path);
 }
 
+/* Leaves nothing of what was found in what others filled but one case that says what is wrong: it
+ * is theirs, and no error of the job file. */
+static void refuse_found(struct cases *c, struct case_entry *e, const char *pattern,
+                         const char *why)
+{
+    struct arena *arena = c->l->plan->arena;
+
+    e->matches = arena_alloc(c->l->tree, sizeof(*e->matches));
+    e->words = arena_alloc(c->l->tree, sizeof(*e->words));
+    e->matches[0] = (struct expand_match){arena_strdup(arena, pattern), arena_strdup(arena, why)};
+    e->words[0] = "files";
+    e->n = 1;
+}
+
 /* A file is called by its name where no other one is called so. */
 static void name_files(struct cases *c, struct case_entry *e)
 {
@@ -256,6 +270,7 @@ static void find_files(struct cases *c, struct case_entry *e, const struct node 
 {
     struct loader *l = c->l;
     struct expand_where where = load_where(l, load_dir_of(l, pattern));
+    const char *why = NULL;
     struct cupel_error err;
 
     e->n = 0;
@@ -263,13 +278,28 @@ static void find_files(struct cases *c, struct case_entry *e, const struct node 
         return;
     load_note_reading(l, where.dir, pattern->text, true);
     if (l->host->match(&where, pattern->text, EXPAND_FILES, l->tree, &e->matches, &e->n, &err) < 0)
-        problem_at(l, pattern, "'files': %s", err.message);
+        why = arena_printf(l->tree, "'files': %s", err.message);
     else if (e->n == 0)
-        problem_at(l, pattern, "'files' finds nothing, so there is nothing to judge by");
+        why = "'files' finds nothing, so there is nothing to judge by";
+    else if (pattern->found != 0 && e->n > CASES_FOUND_MAX)
+        why = arena_printf(l->tree, "'files' finds %zu files, and %d are possible", e->n,
+                           CASES_FOUND_MAX);
+    if (why != NULL && pattern->found == 0) {
+        problem_at(l, pattern, "%s", why);
+        e->n = 0;
+    } else if (why != NULL) {
+        refuse_found(c, e, pattern->text, why);
+        return;
+    }
     for (size_t i = 0; i < e->n; i++) {
-        e->matches[i].path = arena_strdup(l->plan->arena, e->matches[i].path);
-        if (e->matches[i].refused != NULL)
-            problem_at(l, pattern, "'files': %s", e->matches[i].refused);
+        struct expand_match *match = &e->matches[i];
+
+        match->path = arena_strdup(l->plan->arena, match->path);
+        if (match->refused == NULL)
+            continue;
+        match->refused = arena_printf(l->plan->arena, "'files': %s", match->refused);
+        if (pattern->found == 0)
+            problem_at(l, pattern, "%s", match->refused);
     }
     name_files(c, e);
 }
@@ -378,9 +408,9 @@ static struct node *case_job(struct case_making *m, const char *id, const struct
     return job;
 }
 
-/* `file`: of `files`; else NULL. */
+/* `file`: of `files`; else NULL. `refused`: why it is not run, or NULL. */
 static void make_case(struct case_making *m, const char *name, const struct node *at,
-                      const struct node *file, const struct node *answer)
+                      const struct node *file, const struct node *answer, const char *refused)
 {
     struct binding bindings[MATRIX_KEYS_MAX + COMBINATION_SHARDS + 2];
     struct cases *c = m->c;
@@ -412,7 +442,7 @@ static void make_case(struct case_making *m, const char *name, const struct node
     *of =
         (struct jobs_case){.name = arena_strdup(l->plan->arena, name), .judged = l->plan->n_judged};
     case_read(l, replace_in(r, m->e->own), m->judged, of);
-    m->each(m->data, case_job(m, id, file, answer), of);
+    m->each(m->data, case_job(m, id, file, answer), of, refused);
     m->n++;
     r->matrix = before;
     r->n_matrix = n_before;
@@ -425,7 +455,20 @@ static void make_named(struct case_making *m)
     if (!value_is_text(m->c->l, name, "name", "text"))
         return;
     job_name_check(m->c->l, name);
-    make_case(m, name->text, name, NULL, NULL);
+    make_case(m, name->text, name, NULL, NULL, NULL);
+}
+
+/* What a file's case is called: who chose its name may have taken that of another case. */
+static const char *case_word(struct case_making *m, size_t i, bool of_others)
+{
+    struct loader *l = m->c->l;
+    const char *word = m->e->words[i], *path = m->e->matches[i].path;
+
+    if (of_others && strset_has(&m->names, word))
+        word = matrix_word(l, path, strlen(path), true);
+    for (size_t n = 2; of_others && strset_has(&m->names, word); n++)
+        word = arena_printf(l->tree, "%s-%zu", m->e->words[i], n);
+    return word;
 }
 
 static void make_found(struct case_making *m)
@@ -444,7 +487,8 @@ static void make_found(struct case_making *m)
         struct node *file = case_text(c, e->matches[i].path, pattern->place);
 
         file->found = pattern->found;
-        make_case(m, e->words[i], pattern, file, answer);
+        make_case(m, case_word(m, i, pattern->found != 0), pattern, file, answer,
+                  e->matches[i].refused);
     }
 }
 

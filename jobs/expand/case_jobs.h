@@ -23,8 +23,8 @@ struct cases {
 /* Takes what cases are made of out of a job that has some; false after a problem. What it leaves is
  * the same for all cases of an instance. */
 bool cases_take(struct cases *c, struct loader *l, struct replacing *r, struct node *job);
-/* One case: a job to be added. */
-typedef void case_fn(void *data, struct node *job, struct jobs_case *of_case);
+/* One case: a job to be added. `refused`: why nothing of it is run, the plan's; or NULL. */
+typedef void case_fn(void *data, struct node *job, struct jobs_case *of_case, const char *refused);
 /* Makes a job of each case of an instance (or of the job, where it has no matrix), which has what
  * cases_take left, with its environment first; its values are in `r`. Calls `each` for each, and
  * returns how many; `first`: the number of the first one. Adds to plan->judged. */

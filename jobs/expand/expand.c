@@ -156,12 +156,14 @@ struct adding_cases {
     const struct instance_of *of;
 };
 
-static void add_case(void *data, struct node *job, struct jobs_case *of_case)
+static void add_case(void *data, struct node *job, struct jobs_case *of_case, const char *refused)
 {
     const struct adding_cases *a = data;
     struct instance_of of = *a->of;
 
     of.of_case = of_case;
+    if (of.refused == NULL)
+        of.refused = refused;
     add_job(a->x, job, &of);
 }
 

@@ -44,6 +44,11 @@ jobs:
       secret: {points: 60, needs: sample, visibility: hidden}
       all: {points: 30, score: pass}
     stop: group
+  taken:
+    matrix: {SUB: {dirs: "subs/*"}}
+    inputs: [{job: compile, from: /work/sum.sh, to: /judge/sum.sh}]
+    run: sh /judge/sum.sh
+    cases: [{name: a, stdin: "3 4\n", expect: {stdout: "7\n"}}, {name: b, stdin: "5 6\n", expect: {stdout: "11\n"}}]
   ungraded: {from: breaks, run: "true", cases: [{name: a}, {name: b}]}
   slowly: {from: link, run: "true", cases: [{name: a}]}
   first: {run: [sh, -c, "exit $0"], args: ["${{ case.name }}"], cases: [{name: "0"}, {name: "3"}, {name: "00"}]}
@@ -77,6 +82,9 @@ it "what cannot be compiled is not run, and has no points"
 expect_equal "$(verdicts grade/SUB=broken)" "$(yes 'not run' | head -8 | paste -sd,)"
 submission grade/SUB=broken '.verdict == "compile-error" and .score == 0 and .points == 100 and .first_bad == "compile/SUB=broken"'
 submission grade/SUB=lost '.verdict == "invalid-submission" and .score == 0'
+submission taken/SUB=broken '.verdict == "compile-error" and .score == 0 and .points == 2 and .first_bad == "compile/SUB=broken"'
+submission taken/SUB=lost '.verdict == "invalid-submission" and .score == 0'
+submission taken/SUB=right '.verdict == "passed" and .score == 2'
 submission slowly '.verdict == "compile-error" and .score == 0 and .points == 1'
 expect_evidence grade/SUB=broken/30 "^'compile/SUB=broken' has failed \(compile-error\), so there is nothing to run\$"
 expect_result grade/SUB=broken/30 '.case == "30" and .group == "secret" and .points == 20 and .score == 0'

@@ -40,6 +40,7 @@ YAML
     checked slow kattis 'while :; do :; done' ', limits: {wall: 200ms}'
     checked score kattis 'echo 7.25 >$feedback/score.txt; exit 42'
     checked half kattis 'echo .5 >$feedback/score_multiplier.txt; exit 42'
+    checked tiny kattis 'echo 1e-05 >$feedback/score_multiplier.txt; exit 42'
     checked both kattis 'echo 1 | tee $feedback/score.txt >$feedback/score_multiplier.txt; exit 42'
     checked unearned kattis 'echo 1 >$feedback/score.txt; exit 43'
     checked link kattis 'rm $feedback/judgemessage.txt; ln -s /etc/passwd $feedback/judgemessage.txt; exit 42'
@@ -102,6 +103,7 @@ expect_evidence points 'points is no number'
 it "scores and multipliers are those of the protocols"
 expect_result score '.verdict == "passed" and .score == 7.25'
 expect_result half '.verdict == "passed" and .score_multiplier == 0.5'
+expect_result tiny '.verdict == "passed" and .score_multiplier == 1e-05'
 expect_result points-given '.verdict == "passed" and .score == 2.5'
 expect_result part '.verdict == "passed" and .score_multiplier == 0.25'
 expect_result none '.verdict == "failed" and .score_multiplier == 0'
@@ -141,14 +143,18 @@ cat >"$T/hostile.yaml" <<'YAML'
 cupel: 1
 defaults:
   timeout-grace: 0s
-  limits: {wall: 2m, output: 1M}
+  limits: {wall: 2m}
   expect: {stdout-file: answer, checker: {run: [./nay], protocol: kattis, inputs: [nay]}}
 jobs:
   says-so: {run: "echo 42; echo accepted >&2; echo AC"}
   exits-so: {run: exit 42}
   signals-so: {run: kill -KILL $$}
   later: {run: "echo early; (sleep 1; echo the-answer) & exit 0"}
-  much: {run: "yes"}
+  much: {run: "yes", limits: {output: 1M}}
+  flood: {run: "yes", expect: {checker: {run: 'x=$(cat); exit 1', protocol: exit}}}
+  large: {run: truncate -s 8388609 out, output: out}
+  fits: {run: truncate -s 1048576 out, output: out, limits: {output: 1M}}
+  said: {run: truncate -s 1048577 out, output: out, limits: {output: 1M}}
   too-long: {run: "echo out; exec sleep 1000", limits: {wall: 300ms}}
   looks:
     run: |
@@ -176,6 +182,13 @@ for job in exits-so signals-so much too-long; do expect_result $job 'has("messag
 expect_verdict signals-so signaled
 expect_verdict much output-limit
 expect_verdict too-long timeout
+it "a checker is given no more than it was promised, and so is not at fault for what a job prints"
+expect_verdict flood output-limit
+expect_evidence flood '^stdout limit 8 MiB reached'
+expect_verdict large failed
+expect_evidence large '^out is larger than 8 MiB'
+expect_evidence fits '^the checker rejects the output'
+expect_evidence said '^out is larger than 1 MiB'
 it "what comes when the command has ended is not judged"
 expect_result later '.message_for_staff == "got early"'
 it "a submission finds neither the answer nor what judges it"

@@ -54,6 +54,14 @@ expect_verdict slow/sleeps timeout
 expect_evidence slow/sleeps '300 ms'
 expect_result slow/never '.verdict == "skipped"'
 
+it "what a step prints at once counts against its own limits, not those of the one before"
+{
+    printf 'cupel: 1\njobs:\n  quick:\n    run:\n'
+    for ((i = 0; i < 100; i++)); do printf '      - {run: [printf, "12345678"], limits: {stdout: 8}}\n'; done
+} >quick.yaml
+run_cupel run --out quick quick.yaml
+expect_exit 0
+expect_equal "$(jq -r 'select(.id == "quick").verdict' quick/results.jsonl)" passed
 it "a step is over when its command is"
 expect_verdict daemon-between passed
 expect_verdict daemon-between/after passed

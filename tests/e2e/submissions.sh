@@ -108,6 +108,41 @@ if has_fault_injection; then
 fi
 expect_clean
 
+it "tests that are handed in are the submission's as well: what is wrong with them ends no run"
+mkdir -p own/{good,none,far,many,taken,odd}/tests own/gone
+echo 1 >own/good/tests/a.in && cp own/good/tests/a.in own/good/tests/a.ans
+ln -s /etc own/far/tests/x && ln -s x/passwd own/far/tests/a.in
+seq -f 'own/many/tests/%.0f.in' 257 | xargs touch
+touch own/taken/tests/{small,small.x,files}.in own/{taken,odd}/tests/x.ans own/odd/tests/{-x,$'a\nb','${{ SUB }}','$(x)'}.in
+job_file own.yaml <<'YAML'
+cupel: 1
+jobs:
+  grade:
+    matrix: {SUB: {dirs: "own/*"}}
+    run: [/bin/cat]
+    cases: [{name: small}, {files: "${{ SUB }}/tests/*.in"}]
+  answers: {matrix: {SUB: {dirs: "own/[go]*"}}, run: [/bin/cat], cases: [{files: "${{ SUB }}/tests/*.in", answer: .ans}]}
+YAML
+run_cupel run --out own-out own.yaml
+expect_exit 1
+expect_equal "$(jq -r 'select(.submission) | [.submission, .verdict, .score, .points] | join(" ")' own-out/results.jsonl | LC_ALL=C sort)" \
+    "answers/SUB=gone invalid-submission 0 1
+answers/SUB=good passed 1 1
+answers/SUB=odd invalid-submission 0 4
+grade/SUB=far invalid-submission 1 2
+grade/SUB=gone invalid-submission 1 2
+grade/SUB=good passed 2 2
+grade/SUB=many invalid-submission 1 2
+grade/SUB=none invalid-submission 1 2
+grade/SUB=odd passed 5 5
+grade/SUB=taken passed 4 4"
+evidence_of() {
+    jq -r "select(.id == \"grade/SUB=$1/files\") | .evidence" own-out/results.jsonl
+}
+expect_equal "$(evidence_of many)" "'files' finds 257 files, and 256 are possible"
+expect_equal "$(evidence_of none)" "'files' finds nothing, so there is nothing to judge by"
+expect_equal "$(evidence_of gone)" "'files': cannot look for 'own/gone/tests/*.in': No such file or directory"
+
 it "a single file is what its own name says"
 cupel_run submissions.yaml --only large --only large-ro --only small --only small-ro --only name
 for job in large large-ro; do

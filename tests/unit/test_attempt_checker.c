@@ -17,20 +17,12 @@ static bool number(const char *text, uint64_t *ret)
 
 static void test_numbers(void **state)
 {
-    static const char *const wrong[] = {"",
-                                        ".",
-                                        "-1",
-                                        "+1",
-                                        "1e3",
-                                        "nan",
-                                        "inf",
-                                        "0x1",
-                                        "1 2",
-                                        "1,5",
-                                        "1.2.3",
-                                        "1000000001",
-                                        "99999999999999999999999999999999",
-                                        "0.1a"};
+    static const char *const wrong[] = {
+        "",    ".",     "-1",         "-1e-300",
+        "1e",  "1e10",  "1e999",      "1e99999999999999999999",
+        "nan", "inf",   "0x1",        "1 2",
+        "1,5", "1.2.3", "1000000001", "99999999999999999999999999999999",
+        "0.1a"};
     uint64_t v = 77;
 
     (void)state;
@@ -48,6 +40,15 @@ static void test_numbers(void **state)
     assert_int_equal(v, REPORTS_SCORE_SCALE);
     assert_true(number("0.12345678999", &v));
     assert_int_equal(v, 123456789);
+    /* as programs print what is very small: it is nearly nothing, and no fault */
+    assert_true(number("1e-05\n", &v));
+    assert_int_equal(v, 10000);
+    assert_true(number("9.99e-300", &v));
+    assert_int_equal(v, 0);
+    assert_true(number("-0.0", &v));
+    assert_int_equal(v, 0);
+    assert_true(number("2.5E+1", &v));
+    assert_int_equal(v, UINT64_C(25000000000));
     assert_true(number("1000000000", &v));
     assert_int_equal(v, CHECKED_SCORE_MAX);
 }

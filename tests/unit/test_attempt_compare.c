@@ -130,6 +130,17 @@ static void test_tolerance(void **state)
     assert_false(near("inf", "1e308", 1e300, 1e300));
     assert_false(near("inf", "-inf", 1e300, 1e300));
     assert_false(near("1", "x", 1e300, 1e300));
+    /* more digits than a machine's numbers have are counted all the same */
+    assert_false(near("354224848179261915075", "354224848179261915076", 1e-6, 0));
+    assert_true(near("354224848179261915075", "354224848179261915076", 1, 0));
+    assert_false(near("354224848179261915075", "354224848179261915076.5", 1, 1e-30));
+    assert_false(near("1", "1.00000000000000000000000000000002", 1e-32, 0));
+    assert_true(near("1", "1.00000000000000000000000000000002", 2e-32, 0));
+    /* what is as far away as may be is near enough, whatever binary makes of it */
+    assert_true(near("0.5", "0.2", 0.3, 0));
+    assert_true(near("0.5", "0.8", 0.3, 0));
+    assert_false(near("0.5", "0.80000001", 0.3, 0));
+    assert_true(near("1.1", "1.2", 0.1, 0));
     d = compared("a 2.5 b", "a 2.75 b", JOBS_COMPARE_NUMBERS, 0.125, 0);
     assert_true(d.differ && d.is_number);
     assert_true(d.distance > 0.24 && d.distance < 0.26);

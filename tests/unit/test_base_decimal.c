@@ -105,12 +105,79 @@ static void test_same(void **state)
     }
 }
 
+static void test_distance(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        double distance;
+    } table[] = {
+        {"1", "1.0", 0},
+        {"1", "3", 2},
+        {"-1", "3", 4},
+        {"-1", "-3", 2},
+        {"0", "-2.5", 2.5},
+        {"0", "0", 0},
+        {"999", "1000", 1},
+        {"1e3", "0.5", 999.5},
+        {"1", "0.9999999999999999999999999999", 1e-28},
+        {"12345678901234567890123", "12345678901234567890124", 1},
+        {"12345678901234567890123", "-12345678901234567890124", 24691357802469135780247.},
+        {"1e308", "1e-999999", 1e308},
+        {"1e-300", "3e-300", 2e-300},
+        {"0.3", "0.2", 0.1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        const char *a = table[i].a, *b = table[i].b;
+        double one = (double)decimal_distance(a, strlen(a), b, strlen(b)),
+               other = (double)decimal_distance(b, strlen(b), a, strlen(a));
+
+        if (one < table[i].distance || one > table[i].distance || other < one || other > one)
+            fail_msg("%s and %s are %g apart", a, b, one);
+    }
+}
+
+static void test_fixed(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t value;
+    } good[] = {{"0", 0},
+                {"-0", 0},
+                {"1", 1000},
+                {"1.0009", 1000},
+                {"1e2", 100000},
+                {"1e-3", 1},
+                {"9e-4", 0},
+                {"1e-999999999999", 0},
+                {"0e999", 0},
+                {"000012", 12000},
+                {"1000000", 1000000000}};
+    static const char *const bad[] = {
+        "", "-1", "1000000.001", "1e7", "1e99999999999", "nan", "0x1", "99999999999999999999999"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        uint64_t v = 7;
+
+        if (!decimal_fixed(good[i].text, strlen(good[i].text), 3, 1000000000, &v) ||
+            v != good[i].value)
+            fail_msg("%s is %llu", good[i].text, (unsigned long long)v);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        uint64_t v = 7;
+
+        if (decimal_fixed(bad[i], strlen(bad[i]), 3, 1000000000, &v) || v != 7)
+            fail_msg("%s is one", bad[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_same),
+        cmocka_unit_test(test_numbers),  cmocka_unit_test(test_bounds), cmocka_unit_test(test_same),
+        cmocka_unit_test(test_distance), cmocka_unit_test(test_fixed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,6 +155,18 @@ static void test_compile_error(void **state)
     assert_int_equal(s.got.score, 0);
 }
 
+/* Whatever kept cases from being run, a submission with such ones has not passed. */
+static void test_not_run(void **state)
+{
+    struct scene s = scene(REPORTS_SCORE_SUM);
+
+    (void)state;
+    s.cases[2].verdict = s.cases[3].verdict = REPORTS_NOT_RUN;
+    expect_score(&s, REPORTS_NOT_RUN, 2, 40 * P);
+    s.cases[3].verdict = REPORTS_FAILED;
+    expect_score(&s, REPORTS_FAILED, 3, 40 * P);
+}
+
 /* Every verdict that is new has to be thought of: fair or not. */
 static void test_fair(void **state)
 {
@@ -172,6 +184,7 @@ int main(void)
         cmocka_unit_test(test_pass),     cmocka_unit_test(test_nested),
         cmocka_unit_test(test_ungraded), cmocka_unit_test(test_missing),
         cmocka_unit_test(test_fair),     cmocka_unit_test(test_compile_error),
+        cmocka_unit_test(test_not_run),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
