@@ -74,6 +74,14 @@ unsigned jobs_cpus_count(const struct jobs_cpus *cpus)
     return n;
 }
 
+bool jobs_cpus_overlap(const struct jobs_cpus *a, const struct jobs_cpus *b)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(a->bits); i++)
+        if ((a->bits[i] & b->bits[i]) != 0)
+            return true;
+    return false;
+}
+
 bool jobs_cpus_beyond(const struct jobs_cpus *cpus, const struct jobs_cpus *allowed,
                       struct jobs_cpus *ret)
 {

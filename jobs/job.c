@@ -416,6 +416,14 @@ static void set_cpus(struct loader *l, const struct key *k, const struct node *v
         return;
     if (value_refuse_octal(l, value, k->name, k->value))
         return;
+    if (str_eq(value->text, JOBS_CPUS_EXCLUSIVE)) {
+        if (l->host == NULL)
+            problem_at(l, value, "'%s: %s' is for job files", k->name, value->text);
+        limits->cpus = JOBS_CPUS_EXCLUSIVE;
+        limits->value[k->offset] = 1;
+        limits->set |= 1u << k->offset;
+        return;
+    }
     if (strchr(value->text, '\n') != NULL || !jobs_cpus_parse(value->text, &cpus)) {
         (void)value_unexpected(l, value, k->name, k->value);
         return;

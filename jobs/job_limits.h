@@ -43,6 +43,8 @@ enum jobs_unit {
     JOBS_UNIT_CPUS
 };
 
+#define JOBS_CPUS_EXCLUSIVE "exclusive"
+
 struct jobs_limit_info {
     /* as in the job file: "cpu-time"; "io.read-bps" is the key "read-bps" of "io", and
      * "wall.kill" "kill" of "wall" */
@@ -62,7 +64,9 @@ struct jobs_limits {
     uint32_t set;
     uint32_t unsaid; /* of `set`, those that hold since nobody said anything */
     uint64_t value[JOBS_LIMIT_COUNT];
-    const char *cpus; /* JOBS_LIMIT_CPUSET as a list in ascending order: "0-2,5" */
+    /* JOBS_LIMIT_CPUSET as a list in ascending order: "0-2,5"; or JOBS_CPUS_EXCLUSIVE, whole cores
+     * that no other job of the run has meanwhile, as many as `cpu` says */
+    const char *cpus;
 };
 static inline bool jobs_limit_is_set(const struct jobs_limits *l, enum jobs_limit which)
 {
@@ -74,6 +78,12 @@ static inline enum jobs_limit jobs_limit_kill_of(enum jobs_limit which)
     return which == JOBS_LIMIT_WALL       ? JOBS_LIMIT_WALL_KILL
            : which == JOBS_LIMIT_CPU_TIME ? JOBS_LIMIT_CPU_TIME_KILL
                                           : JOBS_LIMIT_COUNT;
+}
+/* Whether the job is to have whole cores for itself. */
+static inline bool jobs_limits_are_exclusive(const struct jobs_limits *l)
+{
+    return jobs_limit_is_set(l, JOBS_LIMIT_CPUSET) && l->cpus != NULL &&
+           str_eq(l->cpus, JOBS_CPUS_EXCLUSIVE);
 }
 /* Whether it is a limit that somebody chose. */
 static inline bool jobs_limit_is_said(const struct jobs_limits *l, enum jobs_limit which)
@@ -95,6 +105,7 @@ struct jobs_cpus {
 bool jobs_cpus_parse(const char *text, struct jobs_cpus *ret);
 /* Appends the shortest form of the list. */
 void jobs_cpus_format(const struct jobs_cpus *cpus, struct strbuf *out);
+bool jobs_cpus_overlap(const struct jobs_cpus *a, const struct jobs_cpus *b);
 unsigned jobs_cpus_count(const struct jobs_cpus *cpus);
 /* The CPUs of `cpus` that are not in `allowed`; false when there are none. */
 bool jobs_cpus_beyond(const struct jobs_cpus *cpus, const struct jobs_cpus *allowed,

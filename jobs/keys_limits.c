@@ -8,7 +8,7 @@
 #define WORDS_WALL WORDS_DURATION ", {limit: 1s, kill: 1.5s}, or none"
 #define WORDS_IDLE WORDS_DURATION ", or none"
 #define WORDS_COUNT "a whole number"
-#define WORDS_CPUS "a CPU's number or a list such as 0-2,5"
+#define WORDS_CPUS "a CPU's number, a list such as 0-2,5, or exclusive"
 #define TYPE_COUNT TYPE_INTEGER
 #define TYPE_TIME TYPE_DURATION
 #define TYPE_WALL TYPE_DURATION_OR_NONE

@@ -50,7 +50,8 @@
     X(CPU, "cpu", "cpu_cores", CORES, 10, LIMIT_CORES_MAX, false,                                  \
       "CPU bandwidth; more is throttled, and the throttled time reported")                         \
     X(CPUSET, "cpuset", "cpuset", CPUS, 1, JOBS_CPUS_MAX, false,                                   \
-      "which CPUs the job may use; one that cupel itself may not use is refused")                  \
+      "which CPUs the job may use; one that cupel itself may not use is refused. `exclusive`: "    \
+      "whole cores, as many as `cpu` says (1), which no other job of the run has meanwhile")       \
     X(CPU_TIME, "cpu-time", "cpu_time_seconds", TIME, NSEC_PER_MSEC, LIMIT_TIME_MAX, true,         \
       "CPU time of all processes together; exceeding it gives `cpu-limit`")                        \
     X(WALL, "wall", "wall_seconds", WALL, NSEC_PER_MSEC, LIMIT_TIME_MAX, true,                     \

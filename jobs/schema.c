@@ -14,7 +14,7 @@
 #define DECIMAL_PATTERN "^[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?$"
 #define CORES_PATTERN "^[0-9]+(\\.[0-9]+)?%?$"
 #define POINTS_PATTERN "^[0-9]+(\\.[0-9]{1,3})?$"
-#define CPUS_PATTERN "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$"
+#define CPUS_PATTERN "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$|^exclusive$"
 #define NAME_PATTERN "^[A-Za-z0-9._-]+$"
 /* of what job_name.c refuses, the usual controls alone: a pattern knows no Unicode */
 #define JOB_NAME_PATTERN "^[^.\\x00-\\x1f\\x7f-\\x9f-][^\\x00-\\x1f\\x7f-\\x9f]*$"

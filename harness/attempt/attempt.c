@@ -177,7 +177,8 @@ static struct launch_session caller_streams(const struct attempt *a)
 static int attempt_launch(struct attempt *a, struct cupel_error *err)
 {
     struct launch_session session = {.stdio = SANDBOX_STDIO_PIPES};
-    bool hold = a->services != NULL;
+    /* until it has what it is to have */
+    bool hold = a->services != NULL || cores_granted(&a->ctx->run->cores, &a->job->limits) > 0;
 
     if (a->paired)
         return launch_instance(a->ctx, a->instance, &session, hold, &a->caches, &a->cgroup,
@@ -220,6 +221,17 @@ static int attempt_start(struct attempt *a, struct attempt_ahead *ahead, struct 
     return 0;
 }
 
+/* Tells that others had what the job was to have for itself, beyond what a job takes to be gone. */
+#define WAITED_NOTED_NS (NSEC_PER_SEC / 4)
+static void note_waited(const struct attempt_context *ctx, struct attempt_result *ret)
+{
+    char took[UNIT_TEXT_SIZE];
+
+    if (ctx->cores.waited_ns >= WAITED_NOTED_NS)
+        strings_add(&ret->notes, xasprintf("waited %s for whole cores, which another run had",
+                                           unit_format_duration(ctx->cores.waited_ns, took)));
+}
+
 /* Notes which order it was that ended the start; it is still to be taken. */
 static void note_cancelled(struct attempt *a)
 {
@@ -228,6 +240,19 @@ static void note_cancelled(struct attempt *a)
 
     a->facts->time_up = n == (ssize_t)sizeof(m) && m.order == ORDER_TIME_UP;
     attempt_note_cause(a, CAUSE_CANCELLED, false);
+}
+
+/* Takes them; of a job that cannot have its own, nothing runs. */
+static int take_cores(struct attempt *a)
+{
+    struct cupel_error err;
+    int r = launch_take_cores(a->ctx, a->instance, a->cgroup, a->ctx->orders, &err);
+
+    if (r == -ECANCELED)
+        note_cancelled(a);
+    if (r < 0)
+        attempt_fail(a, &err);
+    return r;
 }
 
 static void start_and_watch(struct attempt *a, struct attempt_ahead *ahead)
@@ -244,6 +269,7 @@ static void start_and_watch(struct attempt *a, struct attempt_ahead *ahead)
         return;
     }
     a->has_sandbox = true;
+    r = take_cores(a);
     a->ordered_ns = clock_monotonic_ns();
     a->pipe_open[0] = a->pipe_open[1] = a->control_open = true;
     capture_init(&a->capture, a->ctx->run->out, a->instance->log_name, a->sandbox.out,
@@ -266,7 +292,8 @@ static void start_and_watch(struct attempt *a, struct attempt_ahead *ahead)
     observe_begin(&a->observer, a->ctx, a->cgroup, &a->sandbox, a->job, a->facts);
     uncounted_begin(&a->uncounted, a->job, limits_enforced(&v, &a->job->limits, JOBS_LIMIT_MEMORY),
                     &a->sandbox);
-    if (a->services == NULL) {   /* else it goes when they are ready */
+    /* else it goes when they are ready, or has no cores to go on */
+    if (a->services == NULL && r == 0) {
         sandbox_go(&a->sandbox); /* nothing of a prepared one has run until now */
         observe_went(&a->observer);
     }
@@ -287,6 +314,7 @@ void attempt_take_down(struct attempt_context *ctx, struct attempt_leftover *lef
         if (sandbox_finish(ctx->stage, &leftover->sandbox, &err) < 0)
             log_warning("%s", err.message);
     }
+    cores_give_back(&ctx->cores);
     if (!caches_are_needed(leftover->caches)) /* else they are held as long as this slot is there */
         caches_free(leftover->caches);
     leftover->caches = NULL;
@@ -360,6 +388,7 @@ void attempt_run(struct attempt_context *ctx, const struct instance *instance,
     start_and_watch(&a, ahead);
     pair_end(&a.pair);
     attempt_judge(&a, ret);
+    note_waited(ctx, ret);
     ret->has_stdout = a.capture.written[0] > 0;
     ret->has_stderr = a.capture.written[1] > 0;
     base_closep(&a.written.fd);

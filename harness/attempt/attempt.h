@@ -54,6 +54,7 @@ struct attempt_context {
     struct ready *ready;         /* of the process of a service; else NULL */
     struct checker *checker;     /* who judges what jobs write (checker.h), or NULL */
     struct capture_heads *heads; /* of the process of a checker; else NULL */
+    struct cores_held cores;     /* that the attempt has for itself */
 };
 
 /* An attempt that is prepared: everything is done but the exec of its first command. Until it is

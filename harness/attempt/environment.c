@@ -134,7 +134,9 @@ static void set_limits(struct environment_list *l, const struct jobs_limits *lim
 
     if (limits_enforced(&v, limits, JOBS_LIMIT_CPU))
         cores = limits->value[JOBS_LIMIT_CPU];
-    if (limits_enforced(&v, limits, JOBS_LIMIT_CPUSET) &&
+    if (jobs_limits_are_exclusive(limits) && cores == UINT64_MAX)
+        cores = 1000; /* and its hyperthreads, which are no further core */
+    if (limits_enforced(&v, limits, JOBS_LIMIT_CPUSET) && !jobs_limits_are_exclusive(limits) &&
         limits->value[JOBS_LIMIT_CPUSET] * 1000 < cores)
         cores = limits->value[JOBS_LIMIT_CPUSET] * 1000;
     if (cores != UINT64_MAX)

@@ -36,7 +36,9 @@ static struct cgroup_limits group_limits(const struct run *run, const struct ins
         g.swap_bytes = UINT64_MAX;
     if (limits_enforced(&v, l, JOBS_LIMIT_PIDS))
         g.pids = l->value[JOBS_LIMIT_PIDS];
-    if (limits_enforced(&v, l, JOBS_LIMIT_CPUSET))
+    if (jobs_limits_are_exclusive(l) || !limits_enforced(&v, l, JOBS_LIMIT_CPUSET))
+        g.cpus = run->cores.rest; /* until it has its own, see launch_take_cores */
+    else
         g.cpus = l->cpus;
     for (size_t i = 0; i < CGROUP_IO_COUNT; i++) {
         /* prepare has asked the same and said it; without a disk the group is refused */
@@ -287,4 +289,21 @@ int launch_instance(struct attempt_context *ctx, const struct instance *instance
     return r < 0 ? r
                  : start_sandbox(ctx, instance, session, hold, *ret_caches, *ret_cgroup,
                                  ret_sandbox, err);
+}
+
+int launch_take_cores(struct attempt_context *ctx, const struct instance *instance,
+                      struct cgroup_job *cgroup, int orders, struct cupel_error *err)
+{
+    struct cgroup_limits before = group_limits(ctx->run, instance), limits = before;
+    size_t wanted = cores_granted(&ctx->run->cores, &instance->job->limits);
+    int r;
+
+    if (wanted == 0)
+        return 0;
+    r = cores_take(&ctx->run->cores, wanted, orders, &ctx->cores, err);
+    if (r < 0)
+        return r;
+    limits.cpus = ctx->cores.cpus;
+    limits.mems = ctx->cores.nodes;
+    return cgroup_job_change_limits(cgroup, &before, &limits, err);
 }

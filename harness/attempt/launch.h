@@ -22,6 +22,11 @@ int launch_instance(struct attempt_context *ctx, const struct instance *instance
                     const struct launch_session *session, bool hold, struct caches **ret_caches,
                     struct cgroup_job **ret_cgroup, struct sandbox_job *ret_sandbox,
                     struct cupel_error *err);
+/* Waits until the job has the cores that it is to have for itself, where it asks for some: until
+ * here its group is on those of all others. -ECANCELED: as cores_take says. They are given back by
+ * attempt_take_down. */
+int launch_take_cores(struct attempt_context *ctx, const struct instance *instance,
+                      struct cgroup_job *cgroup, int orders, struct cupel_error *err);
 /* Gives a sandbox that was held for a job of the same shape (shape.h) the limits of this one, as
  * far as they are not in the process. -EBUSY, -EAGAIN: they cannot be changed any more or not now,
  * and one that begins with them is needed. Where it fails, the sandbox is of no use to anybody. */

@@ -36,6 +36,7 @@ struct cgroup_limits {
     size_t n_disks;
     /* list such as "0-2,5", of those that cgroup_host_cpus names; NULL: no limit */
     const char *cpus;
+    const char *mems; /* the same of memory nodes; looked at only with `cpus` */
 };
 #define CGROUP_LIMITS_NONE                                                                         \
     (struct cgroup_limits)                                                                         \

@@ -177,6 +177,7 @@ struct limit_file {
 bool render_memory(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE]);
 bool render_pids(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE]);
 bool render_cpus(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE]);
+bool render_mems(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE]);
 
 /* A figure is a file, a format and perhaps a key. Rows of one file stand together, so that it is
  * read once. A row whose figure is known, or has had a file that is there, is skipped: later rows

@@ -28,3 +28,11 @@ bool render_cpus(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE
     snprintf(text, LIMIT_TEXT_SIZE, "%s", l->cpus);
     return true;
 }
+
+bool render_mems(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE])
+{
+    if (l->cpus == NULL || l->mems == NULL)
+        return false;
+    snprintf(text, LIMIT_TEXT_SIZE, "%s", l->mems);
+    return true;
+}

@@ -106,6 +106,7 @@ static const struct limit_file v1_limits[] = {
      * holds then. */
     {CTL_CPU, CGROUP_CPU_QUOTA, "cpu.cfs_quota_us", render_quota, EINVAL, NULL, "-1"},
     {CTL_CPUSET, CGROUP_CPUSET, "cpuset.cpus", render_cpus, 0, NULL, NULL},
+    {CTL_CPUSET, CGROUP_CPUSET, "cpuset.mems", render_mems, 0, NULL, NULL},
     {CTL_IO, CGROUP_IO_LIMIT, "blkio.throttle.read_bps_device", NULL, 0, render_read_bps, "0"},
     {CTL_IO, CGROUP_IO_WRITE_LIMIT, "blkio.throttle.write_bps_device", NULL, 0, render_write_bps,
      "0"},

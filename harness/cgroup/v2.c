@@ -70,6 +70,7 @@ static const struct limit_file v2_limits[] = {
     {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.oom.group", render_oom_group, ENOENT, NULL, "0"},
     {CTL_CPU, CGROUP_CPU_QUOTA, "cpu.max", render_cpu, 0, NULL, "max"},
     {CTL_CPUSET, CGROUP_CPUSET, "cpuset.cpus", render_cpus, 0, NULL, NULL},
+    {CTL_CPUSET, CGROUP_CPUSET, "cpuset.mems", render_mems, 0, NULL, NULL},
     {CTL_IO, CGROUP_IO_LIMIT, "io.max", NULL, 0, render_io, IO_NONE},
 };
 

@@ -12,6 +12,7 @@
 #include "harness/run/run.h"
 #include "harness/run/run_options.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -78,6 +79,67 @@ static int enforceable_refuse(struct prepared *p, const struct instance *in, enu
     return -ENOTSUP;
 }
 
+/* Looks for the cores that jobs of the run are to have for themselves. The first is never among
+ * them, since somebody else has to run too. */
+static int find_cores(struct prepared *p, const struct run_options *o, struct cupel_error *err)
+{
+    cleanup_close int topology =
+        open("/sys/devices/system/cpu", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const char *list = cgroup_host_cpus(p->host);
+    struct jobs_cpus allowed;
+    size_t most = 0, sum = 0;
+    int r;
+
+    for (size_t i = 0; i < run_n_prepared(&p->run); i++) {
+        size_t wanted = cores_wanted(&p->run.instances[i].job->limits);
+
+        sum += wanted;
+        most = wanted > most ? wanted : most;
+    }
+    if (most == 0 || list == NULL || !jobs_cpus_parse(list, &allowed))
+        return 0;
+    if (sum > most * o->slots)
+        sum = most * o->slots;
+    r = topology < 0 ? -errno : cores_find(topology, &allowed, sum, &p->run.cores);
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                                   "cannot tell which CPUs are of one core")
+                 : 0;
+}
+
+static int check_exclusive(struct prepared *p, const struct instance *in, bool best_effort,
+                           struct cupel_error *err)
+{
+    size_t wanted = cores_wanted(&in->job->limits), n_whole = p->run.cores.n_whole;
+
+    if (in->service != NULL || in->job->network == JOBS_NETWORK_BRIDGE)
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                              "no cores are kept for services, nor for jobs on a bridge");
+    else if (wanted <= p->run.cores.n)
+        return 0;
+    else
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                              "it takes %zu whole core%s besides one for all others, and there %s "
+                              "%zu",
+                              wanted, wanted == 1 ? "" : "s", n_whole == 1 ? "is" : "are", n_whole);
+    return enforceable_refuse(p, in, JOBS_LIMIT_CPUSET, best_effort, err);
+}
+
+/* Refuses a list that has what other jobs are to have for themselves. */
+static int check_overlap(const struct prepared *p, const struct jobs_cpus *asked,
+                         struct cupel_error *err)
+{
+    for (size_t i = 0; i < p->run.cores.n; i++) {
+        cleanup_strbuf struct strbuf text = {0};
+
+        if (!jobs_cpus_overlap(asked, &p->run.cores.each[i]))
+            continue;
+        jobs_cpus_format(&p->run.cores.each[i], &text);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, EBUSY,
+                               "the CPUs %s are those of jobs with `cpuset: exclusive`", text.data);
+    }
+    return 0;
+}
+
 static int check_cpuset(struct prepared *p, const struct instance *in, bool best_effort,
                         struct cupel_error *err)
 {
@@ -89,6 +151,10 @@ static int check_cpuset(struct prepared *p, const struct instance *in, bool best
         !cgroup_host_has(p->host, CGROUP_CPUSET))
         return 0;
     cgroup_host_want(p->host, CGROUP_CPUSET);
+    if (jobs_limits_are_exclusive(&in->job->limits))
+        return check_exclusive(p, in, best_effort, err);
+    if (jobs_cpus_parse(in->job->limits.cpus, &asked) && check_overlap(p, &asked, err) < 0)
+        return enforceable_refuse(p, in, JOBS_LIMIT_CPUSET, best_effort, err);
     if (!jobs_cpus_parse(in->job->limits.cpus, &asked) || list == NULL ||
         !jobs_cpus_parse(list, &allowed) || !jobs_cpus_beyond(&asked, &allowed, &beyond))
         return 0; /* a list that we cannot read is the kernel's to refuse */
@@ -294,6 +360,9 @@ static int check_builds(struct prepared *p, const struct run_options *o, const s
 int enforceable_check(struct prepared *p, const struct run_options *o, struct cupel_error *err)
 {
     int r = check_disks(p, o, err);
+
+    if (r == 0)
+        r = find_cores(p, o, err);
 
     /* before the run's groups are made, when it is not known yet who asks */
     if (o->takes_more && cgroup_host_has(p->host, CGROUP_CPUSET))

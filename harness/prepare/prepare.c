@@ -516,9 +516,12 @@ int prepare_run(const struct run_options *options, struct prepared *ret, struct 
 {
     struct preparation s = {
         .options = options,
-        .p =
-            {.run = {.templates = -EBADF, .views_fd = -EBADF, .trace = -EBADF, .snapshots = -EBADF},
-             .signals = INTERRUPT_INIT},
+        .p = {.run = {.templates = -EBADF,
+                      .views_fd = -EBADF,
+                      .trace = -EBADF,
+                      .snapshots = -EBADF,
+                      .cores = CORES_NONE},
+              .signals = INTERRUPT_INIT},
         .err = err,
     };
     int r = run_steps(&s);
@@ -562,6 +565,7 @@ void prepared_end(struct prepared *p)
     base_closep(&p->run.templates);
     if (p->run.out != NULL)
         reports_out_close(p->run.out);
+    cores_free(&p->run.cores);
     sandbox_hidden_free(p->run.hidden);
     if (p->cache != NULL)
         cache_close(p->cache);

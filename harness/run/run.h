@@ -4,6 +4,7 @@
 #pragma once
 
 #include "harness/cgroup/cgroup.h"
+#include "harness/run/cores.h"
 #include "harness/sandbox/sandbox.h"
 #include "jobs/jobs.h"
 #include "reports/reports.h"
@@ -128,6 +129,7 @@ struct run {
     bool traces;             /* what setting up takes is written (--trace-setup) */
     int trace;               /* to this */
     unsigned cpus;
+    struct cores cores; /* of jobs with `cpuset: exclusive` */
     uint64_t sample_ns; /* between two points of a timeline; 0: none is wanted */
     struct sandbox_privilege privilege;
     struct cache *cache;     /* borrowed; for caches of jobs, without a watcher in a slot */

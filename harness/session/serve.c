@@ -345,6 +345,8 @@ _Noreturn void serve_session(const struct serve_session *s, pid_t front)
                             &leftover.caches, &leftover.cgroup, &leftover.sandbox, &err);
         leftover.has_sandbox = r == 0;
         if (r == 0)
+            r = launch_take_cores(&ctx, own, leftover.cgroup, -EBADF, &err);
+        if (r == 0)
             r = serve_beside_services(&ctx, s, own, &leftover, &err);
     }
     if (r < 0)

@@ -210,6 +210,17 @@ static void add_claims(struct schedule *schedule, const struct run *run)
     free(names.list);
 }
 
+/* Jobs that have cores for themselves share them as places of one thing. */
+static void add_cores(struct schedule *schedule, const struct run *run)
+{
+    size_t number = run->cores.n > 0 ? schedule_add_places(schedule, run->cores.n) : 0;
+
+    for (size_t i = 0; run->cores.n > 0 && i < run->n_instances; i++)
+        if (cores_granted(&run->cores, &run->instances[i].job->limits) > 0)
+            schedule_add_claim(schedule, i, number,
+                               cores_granted(&run->cores, &run->instances[i].job->limits));
+}
+
 /* Tells the schedule what there is and what each job may take: slots, and of CPUs and memory what
  * their limits say, unless it is told not to (--overcommit). */
 static void set_goods(struct supervisor *s)
@@ -276,6 +287,7 @@ void schedule_make(struct supervisor *s)
     }
     free(instance_of);
     add_claims(s->schedule, run);
+    add_cores(s->schedule, run);
     set_goods(s);
     if (s->options->shuffles)
         shuffle_jobs(s);

@@ -77,6 +77,56 @@ else
     expect wait_until 5 cpuset_groups_gone
 fi
 
+it "exclusive: whole cores that no other job of the run has meanwhile"
+job_file exclusive.yaml <<'YAML'
+cupel: 1
+defaults: {run: "grep Cpus_allowed_list /proc/self/status; sleep 0.2"}
+jobs:
+  one: {limits: {cpuset: exclusive}}
+  two: {limits: {cpuset: exclusive}}
+  other: {services: {s: {run: "grep Cpus_allowed_list /proc/self/status; sleep 1000"}}}
+  three: {limits: {cpuset: exclusive}}
+YAML
+# of JOB: the CPUs that it may use, one a line
+cpus_of() {
+    local range
+    for range in $(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "out/logs/$1.stdout" | tr , ' '); do seq "${range%-*}" "${range#*-}"; done
+}
+if [[ -n $no_cpuset || $allowed != *[,-]* ]]; then
+    skip_it "there are no CPUs to choose from"
+else
+    cupel_run exclusive.yaml -j 4
+    if grep -q 'whole core.* besides one for all others' stderr; then
+        expect_exit 3 # all that there is are hyperthreads of one core
+    else
+        expect_exit 0
+        for job in one two three; do
+            cpus_of $job >its
+            expect [ -s its ]
+            expect_equal "$(cat "/sys/devices/system/cpu/cpu$(head -n 1 its)/topology/thread_siblings_list")" \
+                "$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "out/logs/$job.stdout")"
+            for other in other other.service-s; do
+                expect_equal "$(cpus_of "$other" | grep -cxFf its)" 0
+            done
+        done
+        # who has the same core has it one after the other
+        jq -rs 'map(select(.usage.wall_seconds != null and .job != "other")) | .[] | "\(.started) \(.usage.wall_seconds) \(.job)"' out/results.jsonl |
+            sort | while read -r started took job; do
+            echo "$(cpus_of "$job" | head -n 1) $(date -d "$started" +%s.%N) $took"
+        done | awk '{if ($2 < ends[$1]) {print "at once on " $1; exit} ends[$1] = $2 + $3 - 0.002}' >overlaps
+        expect_equal "$(cat overlaps)" ""
+    fi
+    job_file refused.yaml <<YAML
+cupel: 1
+jobs:
+  many: {limits: {cpuset: exclusive, cpu: 4096}, run: "true"}
+YAML
+    cupel_run refused.yaml
+    expect_exit 3
+    expect_stderr "refused.yaml:3: the limit 'cpuset' of job 'many' cannot be held on this machine: it takes 4096 whole cores"
+    expect_clean
+fi
+
 it "without such a job, no cpuset group is made"
 job_file none.yaml <<YAML
 cupel: 1

@@ -325,8 +325,8 @@ static void test_numbers(void **state)
                                        "11 (1 to 64), not '011'" LEADING_ZERO},
         {JOB("user: 01000"),
          "3:21: 'user' must be root, a user's name, UID or UID:GID, not '01000'" LEADING_ZERO},
-        {JOB("limits: {cpuset: 010}"),
-         "3:32: 'cpuset' must be a CPU's number or a list such as 0-2,5, not '010'" LEADING_ZERO},
+        {JOB("limits: {cpuset: 010}"), "3:32: 'cpuset' must be a CPU's number, a list such as "
+                                       "0-2,5, or exclusive, not '010'" LEADING_ZERO},
     };
 
     (void)state;

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# cores.sh, started by an ordinary user: the same.
+# sanitizers: no
+# lanes: root-v2
+# shellcheck source=tests/e2e/as-user.bash
+. "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
+# shellcheck source=tests/e2e/cores.sh
+. "$e2e/cores.sh"
