@@ -204,6 +204,13 @@ static int report_single(const struct reporting *r, const struct report_argument
     if (s == NULL)
         return -EINVAL;
     code = make_single(r, a, s, logs, &text);
+    if (code == -EACCES) {
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                              "Autolab would show the student what is hidden: names and scores of "
+                              "all groups");
+        cupel_error_hint(err, "name with --problem the one that has all points");
+        return code;
+    }
     if (code < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, code, "cannot write the results");
     *ret_graded = class_is_graded(s);

@@ -59,11 +59,22 @@ static void put_problems(json_t *scores, const struct class_submission *s)
             put_problem(scores, s->cases[i].name, s->cases[i].score);
 }
 
+/* Whether there is a case of which the student may see nothing, whatever became of it. */
+static bool keeps_back(const struct class_view *v)
+{
+    for (size_t i = 0; i < v->of->n_cases; i++)
+        if (!class_view_shows(v, &v->of->cases[i]))
+            return true;
+    return false;
+}
+
 int autolab_text(const struct class_view *v, const char *problem, struct strbuf *to)
 {
     const struct class_submission *s = v->of;
     json_t *o, *scores, *scoreboard;
 
+    if (problem == NULL && keeps_back(v))
+        return -EACCES;
     add_shown(to, "reason: ", v->before_reason);
     for (size_t i = 0; i < s->n_cases; i++)
         if (class_view_shows(v, &s->cases[i]))

@@ -158,7 +158,8 @@ int gradescope_json(const struct class_submission *s, int logs, struct strbuf *t
 int prairielearn_json(const struct class_view *v, int logs, struct strbuf *to);
 /* What Autolab takes from standard output: what the student may see, and as the last line the
  * scores; none where it is ungraded. `problem`: all points count for the one that is called so;
- * NULL: each group and each case outside of groups is one. */
+ * NULL: each group and each case outside of groups is one, and -EACCES where the student may not
+ * see some of them, since Autolab shows the line. */
 int autolab_text(const struct class_view *v, const char *problem, struct strbuf *to);
 
 /* ---- files ---- */

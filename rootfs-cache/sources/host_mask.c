@@ -54,7 +54,8 @@ static const struct {
 };
 
 /* Hidden whatever their mode. /work is where jobs work by default: made anew for each, and then its
- * user's. */
+ * user's. In /autograder and /grade, Gradescope and PrairieLearn have answers, what was submitted
+ * before and what is to become the result. */
 static const char *const mask_hidden[] = {
     "etc/shadow",
     "etc/gshadow",
@@ -75,6 +76,8 @@ static const char *const mask_hidden[] = {
     "etc/openvpn",
     "etc/letsencrypt",
     "work",
+    "autograder",
+    "grade",
 };
 
 /* Of these directories only what is named here stays visible: what programs and package tools read.

@@ -82,23 +82,11 @@ class out --format prairielearn --student cy -o learn/results.json
 expect_exit 0
 expect_equal "$(jq -c '[.gradable, .score, .format_errors]' learn/results.json)" '[false,null,["compile-error"]]'
 class out --format autolab --student dee
-expect_exit 0
-expect_equal "$(tail -1 "$T/stdout")" '{"scores":{"sample":10,"secret":0,"last":0},"scoreboard":[10]}'
+expect_exit 2
+expect_equal "$(cat "$T/stdout")" ''
+expect grep -q 'hint: name with --problem' "$T/stderr"
 class out --format autolab --student dee --problem sum
 expect_equal "$(tail -1 "$T/stdout")" '{"scores":{"sum":10},"scoreboard":[10]}'
-
-it "Gradescope calls it"
-mkdir -p autograder/source && cp -a tests autograder/source/ && cp -a subs/dee autograder/submission
-sed 's,subs/\*,submissions/*,' course.yaml >autograder/source/course.yaml
-STATUS=0
-(grouped env AUTOGRADER="$T/autograder" "$top/packaging/gradescope/run_autograder") >"$T/stdout" 2>"$T/stderr" </dev/null || STATUS=$?
-expect_exit 0
-expect_equal "$(jq -c '[.score, (.tests | length)]' autograder/results/results.json)" '[10,3]'
-STATUS=0
-echo 'cupel: 2' >autograder/source/course.yaml
-(grouped env AUTOGRADER="$T/autograder" "$top/packaging/gradescope/run_autograder") >"$T/stdout" 2>"$T/stderr" </dev/null || STATUS=$?
-expect_exit 3
-expect_equal "$(jq -c '[.score, .tests, .stdout_visibility]' autograder/results/results.json)" '[null,null,"hidden"]'
 
 it "what is wrong is said"
 class out --format gradescope -o x.json

@@ -58,6 +58,8 @@ static void make_host(const char *dir)
     put(dir, "data/people/them/.netrc", 0644, "secret");
     put(dir, "vault", 0700, NULL);
     put(dir, "work/project", 0644, "x");
+    put(dir, "autograder/source/tests/1.ans", 0644, "3");
+    put(dir, "grade/results/results.json", 0644, "{}");
     put(dir, "var/lib/dpkg/status", 0644, "dpkg");
     put(dir, "var/lib/jenkins/secrets", 0644, "secret");
     put(dir, "var/backups/shadow.bak", 0644, "secret");
@@ -111,9 +113,9 @@ static bool is_absent(int tree, const char *path)
 
 static void test_what_is_masked(void **state)
 {
-    static const char *const hidden[] = {"etc/shadow", "etc/machine-id", "etc/app/token",
-                                         "etc/closed", "etc/ssh",        "vault",
-                                         "work",       "var/backups",    "var/lib/jenkins"};
+    static const char *const hidden[] = {
+        "etc/shadow", "etc/machine-id", "etc/app/token",   "etc/closed", "etc/ssh", "vault",
+        "work",       "var/backups",    "var/lib/jenkins", "autograder", "grade"};
     static const char *const untouched[] = {"etc/passwd",   "etc/app/public",  "usr",
                                             "var/lib/dpkg", "var/run",         "srv",
                                             "home/me",      "data/people/them"};

@@ -253,6 +253,7 @@ static void test_hostile_texts(void **state)
             const char *last;
 
             say_everywhere(&s, hostile_texts[i]);
+            s.cases[SCENE_CASES - 1].visibility = CLASS_AFTER_PUBLISHED; /* all may be seen */
             s.submission.entry = &e;
             s.submission.score = graded ? 10 * P : CLASS_UNKNOWN;
             class_view_make(&s.submission, CLASS_PUBLISHED, &v);
@@ -374,7 +375,7 @@ static void test_prairielearn(void **state)
 
 static void test_autolab(void **state)
 {
-    cleanup_view struct class_view v = {0};
+    cleanup_view struct class_view v = {0}, seen = {0};
     cleanup_strbuf struct strbuf text = {0}, one = {0};
     struct class_scene s;
 
@@ -385,7 +386,12 @@ static void test_autolab(void **state)
     s.groups[0].score = 7 * P;
     s.submission.score = 9500;
     class_view_make(&s.submission, CLASS_BEFORE_DUE, &v);
-    assert_int_equal(autolab_text(&v, NULL, &text), 0);
+    assert_int_equal(autolab_text(&v, NULL, &text), -EACCES);
+    assert_int_equal(text.len, 0);
+    s.submission.n_cases = 1; /* the one that may be seen */
+    class_view_make(&s.submission, CLASS_BEFORE_DUE, &seen);
+    assert_int_equal(autolab_text(&seen, NULL, &text), 0);
+    s.submission.n_cases = SCENE_CASES;
     assert_string_equal(text.data, "case SAID-BY-visible-name: failed, 2.5 of 25 points\n"
                                    "    SAID-BY-visible-evidence: expected '3', got '4'\n"
                                    "    SAID-BY-visible-message\n"
