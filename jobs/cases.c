@@ -330,6 +330,25 @@ void case_read(struct loader *l, const struct node *own, const struct jobs_judge
         unknown_group(l, nodes.group, judged->groups, judged->n_groups);
 }
 
+enum jobs_visibility case_visibility(struct loader *l, const struct node *group,
+                                     const struct node *visibility,
+                                     const struct jobs_judged *judged, enum jobs_visibility usual)
+{
+    enum jobs_visibility own;
+    size_t at = 0;
+
+    if (visibility != NULL && read_visibility(l, visibility, &own))
+        return own;
+    if (group != NULL && group->kind == NODE_SCALAR)
+        (void)find_group(judged->groups, judged->n_groups, group->text, &at);
+    for (;; at = judged->groups[at].parent) {
+        if (judged->groups[at].has_visibility)
+            return judged->groups[at].visibility;
+        if (at == 0)
+            return usual;
+    }
+}
+
 /* ---- points ---- */
 
 /* What is known of each group of a submission while its points are dealt out. */
@@ -353,8 +372,10 @@ static void deal_group(struct dealing *d, size_t at)
     struct jobs_case_group *g = &d->judged->groups[at];
     const struct node *name = d->l->refs[d->judged->first].name;
 
-    if (!g->has_points) {
-        g->points = d->said[at]; /* cases that do not say it have said what is usual */
+    if (!g->has_points || (d->unsaid[at] == 0 && load_is_for_students(d->l))) {
+        /* cases that do not say it have said what is usual; of a group that may be without those
+         * that a student does not have, what is left counts */
+        g->points = d->said[at];
         return;
     }
     if (d->said[at] > g->points || (d->unsaid[at] == 0 && d->said[at] != g->points &&

@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "jobs/cases.h"
 #include "jobs/given.h"
+#include "jobs/grading.h"
 #include "jobs/job_limits.h"
 #include "jobs/job_roots.h"
 #include "jobs/judging.h"
@@ -534,6 +535,8 @@ struct jobs_plan {
     size_t n_groups;
     struct jobs_judged *judged; /* of each instance of a job with cases, in file order */
     size_t n_judged;
+    struct jobs_reference *references; /* the file's own solutions */
+    size_t n_references;
     /* NULL-terminated "NAME=VALUE" of those that it has, as they are in force, or NULL */
     const char *const *parameters;
     /* what its `include`s have led to, in the order in which they were read */
@@ -567,6 +570,7 @@ struct jobs_parameters {
     /* what is cupel's own, and in no pattern's way: the out directory of the run, and the store */
     const struct jobs_own_dir *own;
     size_t n_own;
+    const struct jobs_grading *grading; /* of `cupel grade`; or NULL */
 };
 
 /* The path that is no file but standard input, as if the text lay in the current directory; the

@@ -527,10 +527,11 @@ TABLE(
      .offset = JOB_FIELD(tags)});
 
 const struct key_table *const keys_all[] = {
-    &keys_file,       &keys_included, &keys_root,    &keys_job,    &keys_limits,    &keys_step,
-    &keys_after,      &keys_need,     &keys_allowed, &keys_expect, &keys_input,     &keys_artifacts,
-    &keys_tests,      &keys_coverage, &keys_service, &keys_ready,  &keys_mount,     &keys_seccomp,
-    &keys_namespaces, &keys_matrix,   &keys_axis,    &keys_pools,  &keys_exclusive, &keys_cache,
-    &keys_twice,      &keys_io,       &keys_network, &keys_secret, &keys_tolerance, &keys_case,
-    &keys_group,      &keys_checker,  &keys_exits,   NULL,
+    &keys_file,  &keys_included,  &keys_root,      &keys_job,        &keys_limits,
+    &keys_step,  &keys_after,     &keys_need,      &keys_allowed,    &keys_expect,
+    &keys_input, &keys_artifacts, &keys_tests,     &keys_coverage,   &keys_service,
+    &keys_ready, &keys_mount,     &keys_seccomp,   &keys_namespaces, &keys_matrix,
+    &keys_axis,  &keys_pools,     &keys_exclusive, &keys_cache,      &keys_twice,
+    &keys_io,    &keys_network,   &keys_secret,    &keys_tolerance,  &keys_case,
+    &keys_group, &keys_checker,   &keys_exits,     &keys_reference,  NULL,
 };

@@ -160,3 +160,20 @@ TABLE(group, "Keys of a group of cases", "a group",
        .sub = &keys_group,
        .set = key_set_node,
        .offset = GROUP_FIELD(groups)});
+
+/* Solutions that have to come to one verdict. */
+#define PROMISE(name_, help_)                                                                      \
+    {                                                                                              \
+        .name = (name_), .value = "paths on the host", .help = (help_),                            \
+        .forms = FORM_ONE | FORM_LIST, .type = TYPE_HOST_PATH, .set = key_set_reference            \
+    }
+
+TABLE(reference, "Keys of `reference`", "'reference'", PROMISE("accepted", "it passes"),
+      PROMISE("rejected", "it does not, in whatever way of its own"),
+      PROMISE("wrong-answer", "`failed`: a wrong output or exit code"),
+      PROMISE("failed", "the same"), PROMISE("run-time-error", "`failed` or `signaled`"),
+      PROMISE("time-limit", "`timeout` or `cpu-limit`"), PROMISE("signaled", "this verdict"),
+      PROMISE("timeout", "this verdict"), PROMISE("cpu-limit", "this verdict"),
+      PROMISE("memory-limit", "this verdict"), PROMISE("pids-limit", "this verdict"),
+      PROMISE("disk-limit", "this verdict"), PROMISE("output-limit", "this verdict"),
+      PROMISE("compile-error", "this verdict"), PROMISE("invalid-submission", "this verdict"));

@@ -120,8 +120,8 @@ static void read_jobs(struct loader *l, const struct draft *defaults, const stru
 /* What comes to a server is written out already, and asks nothing of the machine. */
 static void refuse_expansion(struct loader *l, const struct file_nodes *nodes)
 {
-    const struct node *all[] = {nodes->params, nodes->include, nodes->templates, nodes->services,
-                                nodes->pools};
+    const struct node *all[] = {nodes->params,   nodes->include, nodes->templates,
+                                nodes->services, nodes->pools,   nodes->reference};
 
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         if (all[i] != NULL)
@@ -148,6 +148,8 @@ static void read_file(struct loader *l, const struct node *root)
         services_check(l, nodes.services);
     if (nodes.pools != NULL)
         pools_read(l, nodes.pools);
+    if (nodes.reference != NULL && l->host != NULL)
+        references_read(l, nodes.reference);
     draft_init(&defaults, l->plan->arena);
     if (nodes.defaults != NULL) {
         draft_read(l, &defaults, nodes.defaults);

@@ -73,9 +73,20 @@ struct loader {
     bool names_lost;
     /* of each job of the tree; NULL: there is no matrix, and no cases */
     struct instance_of *instances;
-    size_t judged_room;       /* of plan->judged */
-    struct name_index groups; /* of plan->groups, by name */
+    size_t judged_room;          /* of plan->judged */
+    struct name_index groups;    /* of plan->groups, by name */
+    const char *named;           /* the key of a matrix whose values the caller names; or NULL */
+    const struct node *defaults; /* of the tree, or NULL */
 };
+/* What `cupel grade` asks, or NULL. */
+static inline const struct jobs_grading *load_grading(const struct loader *l)
+{
+    return l->parameters != NULL ? l->parameters->grading : NULL;
+}
+static inline bool load_is_for_students(const struct loader *l)
+{
+    return load_grading(l) != NULL && load_grading(l)->only_visible;
+}
 
 /* A job while it is read: keys that depend on one another wait as nodes until all are known. */
 struct draft {
@@ -196,7 +207,7 @@ extern const struct key_table keys_file, keys_included, keys_root, keys_job, key
     keys_twice, keys_expect, keys_tolerance, keys_input, keys_secret, keys_artifacts, keys_tests,
     keys_coverage, keys_io, keys_seccomp, keys_network, keys_after, keys_cache, keys_need,
     keys_allowed, keys_matrix, keys_axis, keys_pools, keys_exclusive, keys_service, keys_ready,
-    keys_mount, keys_namespaces, keys_case, keys_group, keys_checker, keys_exits;
+    keys_mount, keys_namespaces, keys_case, keys_group, keys_checker, keys_exits, keys_reference;
 /* Of the configuration file: no part of the job file. */
 extern const struct key_table keys_settings, keys_settings_cache;
 /* Every table of the job file, NULL-terminated: for the documentation and the tests. */
@@ -297,6 +308,7 @@ struct file_nodes {
     const struct node *services;
     const struct node *rootfs;
     const struct node *pools;
+    const struct node *reference;
     const struct node *defaults;
     const struct node *jobs;
 };
@@ -327,6 +339,10 @@ struct group_nodes {
     enum jobs_score score;
 };
 key_set_fn key_set_version; /* of the file: load.c */
+/* of `reference`: references.c */
+key_set_fn key_set_reference;
+/* Reads the file's own solutions, unless who grades has none. */
+void references_read(struct loader *l, const struct node *map);
 key_set_fn key_set_root_name, key_set_env, key_set_env_names, key_set_user, key_set_hostname,
     key_set_limits, key_set_stdin, key_set_stdin_file;
 /* of a job: job_artifacts.c and globs.c */
@@ -450,6 +466,11 @@ void judged_read(struct loader *l, const struct node *groups, const struct node 
                  struct jobs_judged *ret);
 /* Checks that groups that need others can wait for them, once it is known which cases there are. */
 void judged_check(struct loader *l, const struct jobs_judged *judged, const struct node *groups);
+/* Who may see what comes of a case that says so much of it (NULL: nothing), where the usual is said
+ * for others: before all is known of the case. */
+enum jobs_visibility case_visibility(struct loader *l, const struct node *group,
+                                     const struct node *visibility,
+                                     const struct jobs_judged *judged, enum jobs_visibility usual);
 /* Decides how many points there are for what, and who may see it, when all jobs are known. */
 void cases_resolve(struct loader *l);
 #define CASE_POINTS_USUAL 1000 /* of a case of which nobody says how many, thousandths */

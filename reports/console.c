@@ -267,7 +267,50 @@ void reports_console_finished(struct reports_console *c, const struct reports_re
 
     c->n_finished++;
     console_tally(&c->tally, result);
+    if (c->by_submission && result->verdict != REPORTS_ERROR) {
+        forget_slow(c, result->id);
+        console_flush(c, false);
+        return;
+    }
     print_status(c, result, console_label(result, buf));
+}
+
+void reports_console_by_submission(struct reports_console *c)
+{
+    c->by_submission = true;
+}
+
+void reports_console_submission(struct reports_console *c, const struct reports_submission *s)
+{
+    const struct verdict_info *verdict = verdict_info(s->score.verdict);
+    cleanup_line struct console_line l = {0};
+
+    if (c == NULL || !c->by_submission)
+        return;
+    l = console_line(c);
+    console_add(&l, verdict->style, "%*s", LABEL_COLUMNS, verdict->label);
+    console_add(&l, NULL, " ");
+    console_add_submission(&l, s);
+    console_print(c, &l);
+    console_flush(c, false);
+}
+
+void console_add_submission(struct console_line *l, const struct reports_submission *s)
+{
+    const struct verdict_info *verdict = verdict_info(s->score.verdict);
+    char points[MODEL_NUMBER_SIZE], score[MODEL_NUMBER_SIZE];
+
+    console_add(l, "1", "%s", s->id);
+    console_add(l, verdict->style, ": %s%s",
+                !s->score.graded                     ? "ungraded: "
+                : s->score.verdict != REPORTS_PASSED ? "wrong: "
+                                                     : "",
+                verdict->name);
+    if (s->first_bad != NULL)
+        console_add(l, NULL, " at %s", s->first_bad);
+    if (s->score.graded)
+        console_add(l, NULL, ", %s of %s points", model_points(s->score.score, score),
+                    model_points(s->groups[0].points, points));
 }
 
 void reports_console_retried(struct reports_console *c, const struct reports_result *result)

@@ -32,6 +32,7 @@ struct reports_console {
     bool tty;
     bool live;
     bool colour;
+    bool by_submission; /* tells what came of submissions, not of each of their cases */
     bool broken; /* writing failed: nobody is reading any more, or nobody wants to wait for it */
     int stop_fd; /* readable: `stop` is asked whether to wait any longer; -EBADF: nobody is */
     bool (*stop)(void *data);
@@ -92,5 +93,7 @@ void console_flush(struct reports_console *c, bool wait);
 const char *console_label(const struct reports_result *result, char buf[static CONSOLE_LABEL_SIZE]);
 const char *console_style(const struct reports_result *result);
 void console_tally(struct console_tally *t, const struct reports_result *result);
+/* Adds "x: wrong: failed at small, 10 of 100 points". */
+void console_add_submission(struct console_line *l, const struct reports_submission *s);
 /* "3 passed (1 flaky), 1 failed, 1 skipped". */
 void console_add_counts(struct console_line *l, const struct console_tally *t);

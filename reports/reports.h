@@ -274,6 +274,14 @@ bool reports_out_is_one(int fd);
 int reports_out_dirfd(const struct reports_out *out);
 /* Gives what was made below it to whom the out directory belongs; 0 or -errno. */
 int reports_out_give(const struct reports_out *out, int fd);
+/* Makes an out directory of a path, or finds that it is one; a run may be writing to it. */
+int reports_out_claim(const char *path, struct cupel_error *err);
+/* Writes a file of an out directory's, aside and then renamed, for its owner alone. */
+int reports_out_put(const char *path, const char *name, const char *text, size_t len,
+                    struct cupel_error *err);
+/* Reads one, of at most `max` bytes; malloc'ed. -ENOENT: there is none, or no out directory. */
+int reports_out_get(const char *path, const char *name, size_t max, char **ret_text,
+                    size_t *ret_len);
 /* File-name form of an id: everything but [A-Za-z0-9._=,+@-] and any leading dot becomes %XX.
  * Writes at most size bytes; a name that would be too long is cut and given a hash. */
 #define REPORTS_FILE_NAME_SIZE                                                                     \
@@ -411,6 +419,11 @@ struct reports_progress {
 void reports_console_progress(struct reports_console *c, const struct reports_progress *progress);
 void reports_console_started(struct reports_console *c, const char *id);
 void reports_console_finished(struct reports_console *c, const struct reports_result *result);
+/* Tells from here on what came of each submission, when that is known, in place of what came of
+ * each case; of jobs, only those that the harness could not run. */
+void reports_console_by_submission(struct reports_console *c);
+/* What came of a submission; says nothing unless that is asked for. */
+void reports_console_submission(struct reports_console *c, const struct reports_submission *s);
 /* Ends the display with what went wrong and the tail of what was printed, as the summary shows it
  * of a job that failed. */
 void reports_console_failure(struct reports_console *c, const struct reports_result *result);

@@ -204,7 +204,8 @@ static void print_failures(struct reports_console *c, const struct reports_run *
     size_t n = 0;
 
     for (size_t i = 0; i < run->n_results; i++) {
-        if (run->results[i] == NULL || !is_failure(run->results[i]))
+        if (run->results[i] == NULL || !is_failure(run->results[i]) ||
+            (c->by_submission && run->results[i]->verdict != REPORTS_ERROR))
             continue;
         if (n++ == 0)
             print_note(c, NULL, "%s", "");
@@ -274,22 +275,9 @@ static void print_submissions(struct reports_console *c, const struct reports_ru
     if (run->n_submissions > 0)
         print_note(c, NULL, "%s", "");
     for (size_t i = 0; i < run->n_submissions; i++) {
-        const struct reports_submission *s = &run->submissions[i];
-        const struct verdict_info *verdict = verdict_info(s->score.verdict);
-        char points[MODEL_NUMBER_SIZE], score[MODEL_NUMBER_SIZE];
         cleanup_line struct console_line l = console_line(c);
 
-        console_add(&l, "1", "%s", s->id);
-        console_add(&l, verdict->style, ": %s%s",
-                    !s->score.graded                     ? "ungraded: "
-                    : s->score.verdict != REPORTS_PASSED ? "wrong: "
-                                                         : "",
-                    verdict->name);
-        if (s->first_bad != NULL)
-            console_add(&l, NULL, " at %s", s->first_bad);
-        if (s->score.graded)
-            console_add(&l, NULL, ", %s of %s points", model_points(s->score.score, score),
-                        model_points(s->groups[0].points, points));
+        console_add_submission(&l, &run->submissions[i]);
         console_print(c, &l);
     }
     if (run->n_submissions > 0)
@@ -329,7 +317,8 @@ void reports_console_summary(struct reports_console *c, const struct reports_run
     c->live = false; /* from here on lines simply follow each other */
     print_flaky(c, run);
     print_failures(c, run);
-    print_submissions(c, run);
+    if (!c->by_submission)
+        print_submissions(c, run);
     print_counts(c, run);
     print_unenforced(c, run);
     print_notes(c, run);

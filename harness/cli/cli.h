@@ -7,6 +7,7 @@
 /* A subcommand gets argv[0] = its own name and returns the program's exit code (0, 1, 2, 3, 130).
  * It prints its own errors. */
 int cli_run(int argc, char **argv);
+int cli_grade(int argc, char **argv);
 int cli_shell(int argc, char **argv);
 int cli_enter(int argc, char **argv);
 int cli_exec(int argc, char **argv);
@@ -56,6 +57,10 @@ int cli_find_files(const struct cli_command *command, struct cli_words *words);
  * what each comes to. */
 int cli_load_plans(char *const *paths, size_t n, const struct cli_list *set, const char *out,
                    struct jobs_plan **ret_plans, struct jobs_expanded **ret_expanded);
+/* Loads one file in the same way, as `cupel grade` reads it. */
+struct jobs_grading;
+int cli_load_graded(const char *path, const struct cli_list *set, const char *out,
+                    const struct jobs_grading *grading, struct jobs_plan **ret_plan);
 /* Frees the plans, and the array. */
 void cli_free_plans(struct jobs_plan **plans, size_t n);
 /* Does what cli_load_plan does for a copy that a run has made of the job file `path`, with the

@@ -67,12 +67,14 @@ static void find_own(struct own_dirs *own, const char *out)
 }
 
 static int load_plan(const char *path, const struct cli_list *set, const struct own_dirs *own,
-                     struct jobs_plan **ret_plan, struct jobs_expanded **ret_expanded)
+                     const struct jobs_grading *grading, struct jobs_plan **ret_plan,
+                     struct jobs_expanded **ret_expanded)
 {
     const struct jobs_parameters parameters = {.given = set != NULL ? set->items : NULL,
                                                .n = set != NULL ? set->n : 0,
                                                .own = own->list,
-                                               .n_own = own->n};
+                                               .n_own = own->n,
+                                               .grading = grading};
     cleanup_strbuf struct strbuf problems = {0};
     struct cupel_error err;
     int r = ret_expanded != NULL
@@ -93,7 +95,7 @@ int cli_load_plan(const char *path, const struct cli_list *set, struct jobs_plan
     struct own_dirs own = {0};
 
     find_own(&own, NULL);
-    return load_plan(path, set, &own, ret_plan, NULL);
+    return load_plan(path, set, &own, NULL, ret_plan, NULL);
 }
 
 static bool is_parameter(const char *set, const struct jobs_plan *plan)
@@ -139,7 +141,7 @@ int cli_load_plans(char *const *paths, size_t n, const struct cli_list *set, con
 
     find_own(&own, out);
     for (size_t i = 0; i < n; i++) {
-        int code = load_plan(paths[i], set, &own, &ret_plans[i],
+        int code = load_plan(paths[i], set, &own, NULL, &ret_plans[i],
                              ret_expanded != NULL ? &ret_expanded[i] : NULL);
 
         worst = code > worst ? code : worst;
@@ -154,6 +156,24 @@ int cli_load_plans(char *const *paths, size_t n, const struct cli_list *set, con
         ret_plans[i] = NULL;
     }
     return worst;
+}
+
+int cli_load_graded(const char *path, const struct cli_list *set, const char *out,
+                    const struct jobs_grading *grading, struct jobs_plan **ret_plan)
+{
+    struct own_dirs own = {0};
+    int code;
+
+    find_own(&own, out);
+    code = load_plan(path, set, &own, grading, ret_plan, NULL);
+    if (code == 0) {
+        code = check_set(set, ret_plan, 1);
+        if (code != 0) {
+            jobs_plan_free(*ret_plan);
+            *ret_plan = NULL;
+        }
+    }
+    return code;
 }
 
 void cli_free_plans(struct jobs_plan **plans, size_t n)

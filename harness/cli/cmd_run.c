@@ -7,6 +7,7 @@
 #include "harness/cli/cli_jobs.h"
 #include "harness/cli/cli_repeat.h"
 #include "harness/cli/cli_rerun.h"
+#include "harness/cli/cli_run_options.h"
 #include "harness/cli/cli_settings.h"
 #include "harness/cli/cli_watch.h"
 #include "harness/cli/options.h"
@@ -19,7 +20,6 @@
 #include <sys/random.h>
 
 #define SHUFFLE_NOT_SAID (-2)
-#define SLOTS_MAX 1024
 #define REPEAT_MAX 1000000
 #define SAMPLE_DEFAULT_NS (100 * NSEC_PER_MSEC)
 #define SAMPLE_MIN_NS                                                                              \
@@ -45,14 +45,10 @@ struct run_arguments {
 #define FIELD(name) offsetof(struct run_arguments, name)
 
 static const struct cli_option options[] = {
-    CLI_OPTION('j', "jobs", CLI_NUMBER, FIELD(slots), "N",
-               "run up to N jobs at once (default: the number of CPUs)", .min = 1,
-               .max = SLOTS_MAX),
+    CLI_JOBS(FIELD(slots)),
     CLI_CHOICE(FIELD(choice.only), FIELD(choice.skip), FIELD(choice.tags)),
-    CLI_OPTION('\0', "set", CLI_LIST, FIELD(set), "NAME=VALUE",
-               "what `${{ params.NAME }}` in the job files stands for; may be repeated"),
-    CLI_OPTION('\0', "out", CLI_TEXT, FIELD(o.out), "DIR",
-               "where reports, logs and artifacts go (default: cupel-out)"),
+    CLI_SET(FIELD(set)),
+    CLI_OUT(FIELD(o.out)),
     CLI_OPTION(
         '\0', "retries", CLI_NUMBER, FIELD(o.retries), "N",
         "run a job that does not pass again, up to N times (0 to 10): instead of its `retries`",
@@ -95,11 +91,8 @@ static const struct cli_option options[] = {
     CLI_OPTION('\0', "dry-run", CLI_FLAG, FIELD(dry), NULL,
                "run and create nothing: check the files, and print the jobs that would run, in an "
                "order in which they can"),
-    CLI_OPTION('\0', "best-effort", CLI_FLAG, FIELD(o.best_effort), NULL,
-               "run even if this machine cannot hold a limit; each is named in every report"),
-    CLI_OPTION(
-        '\0', "overcommit", CLI_FLAG, FIELD(o.overcommit), NULL,
-        "run jobs at once though the sum of their cpu and memory limits is more than there is"),
+    CLI_BEST_EFFORT(FIELD(o.best_effort)),
+    CLI_OVERCOMMIT(FIELD(o.overcommit)),
     CLI_OPTION(
         '\0', "no-ahead", CLI_FLAG, FIELD(o.no_ahead), NULL,
         "set up no job while others run; without, the next ones are ready when their turn comes"),
@@ -107,9 +100,7 @@ static const struct cli_option options[] = {
                "run every job, though it has passed before and says `cache-result`"),
     CLI_OPTION('\0', "trace-setup", CLI_FLAG, FIELD(o.trace_setup), NULL,
                "write what each step of setting up took to setup-trace.jsonl in the out directory"),
-    CLI_OPTION(
-        '\0', "locked", CLI_FLAG, FIELD(o.locked), NULL,
-        "only on roots that are what cupel.lock beside the job file says (cupel rootfs lock)"),
+    CLI_LOCKED(FIELD(o.locked)),
     CLI_OPTION('\0', "allow-host-network", CLI_FLAG, FIELD(o.allow_host_network), NULL,
                "let jobs with `network: host` use this machine's network"),
     CLI_ALLOW_DEVICE(FIELD(devices)),

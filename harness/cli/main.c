@@ -33,6 +33,7 @@ static const struct {
     const char *summary; /* NULL: not shown */
 } commands[] = {
     {"run", cli_run, "run the jobs of job files and write reports"},
+    {"grade", cli_grade, "judge submissions by the cases of a job file, and write grades"},
     {"shell", cli_shell, "open a shell in a job's sandbox, or over a root"},
     {"exec", cli_exec, "run one command in a sandbox, with its limits, streams and exit code"},
     {"enter", cli_enter, "run a command or a shell in a job that is running"},

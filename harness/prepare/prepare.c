@@ -292,6 +292,8 @@ static int step_out(struct preparation *s)
         r = step_hide_out(s);
     if (r == 0)
         s->p.console = reports_console_new(STDERR_FILENO, s->p.run.n_instances, s->p.run.out);
+    if (r == 0 && s->options->by_submission)
+        reports_console_by_submission(s->p.console);
     if (r == 0 && s->options->trace_setup)
         r = trace_open(s->p.run.out, &s->p.run.trace, s->err);
     s->p.run.traces = s->p.run.trace >= 0;

@@ -39,6 +39,7 @@ struct run_options {
     bool no_cache;   /* --no-cache: jobs run though they have passed before */
     bool shuffles;   /* --shuffle: jobs start in an order made of the seed */
     uint64_t seed;
+    bool by_submission;  /* the console tells of submissions, not of their cases */
     uint64_t timeout_ns; /* --timeout: how long jobs may run, all together; 0: no bound */
     bool best_effort;
     bool no_secrets;             /* jobs do without theirs: a session over what a job left */

@@ -163,6 +163,7 @@ static int count_up(struct supervisor *s, size_t number, struct cupel_error *err
         r->first_bad = of->plan->jobs[j->first + r->score.first_bad].of_case->name;
     else if (r->score.verdict != REPORTS_PASSED && of->before != INSTANCE_NONE)
         r->first_bad = s->p.run.instances[of->before].id;
+    reports_console_submission(s->p.console, r);
     return reports_jsonl_append_submission(s->p.run.out, r, err);
 }
 

@@ -492,6 +492,31 @@ static void make_found(struct case_making *m)
     }
 }
 
+/* Whether it is to be made at all: a student has only what is visible. What is said of it anew for
+ * each case is not. */
+static bool is_made(struct case_making *m)
+{
+    struct cases *c = m->c;
+    const struct node *group = node_child(m->e->own, "group"),
+                      *visibility = node_child(m->e->own, "visibility"),
+                      *usual = node_child(c->job, "visibility");
+    struct jobs_judged none = {.groups = (struct jobs_case_group[1]){{.name = ""}}, .n_groups = 1};
+    enum jobs_visibility of_all = JOBS_VISIBLE;
+
+    if (!load_is_for_students(c->l))
+        return true;
+    if ((group != NULL && mentions_case(group)) ||
+        (visibility != NULL && mentions_case(visibility)))
+        return false;
+    if (usual == NULL && c->l->defaults != NULL && c->l->defaults->kind == NODE_MAP)
+        usual = node_child(c->l->defaults, "visibility");
+    if (usual != NULL)
+        of_all = case_visibility(c->l, NULL, replace_in(c->r, (struct node *)usual), &none, of_all);
+    return case_visibility(c->l, group != NULL ? replace_in(c->r, (struct node *)group) : NULL,
+                           visibility != NULL ? replace_in(c->r, (struct node *)visibility) : NULL,
+                           m->judged, of_all) == JOBS_VISIBLE;
+}
+
 /* ---- all of them ---- */
 
 static struct jobs_judged *add_judged(struct loader *l)
@@ -560,11 +585,15 @@ size_t cases_each(struct cases *c, struct node *instance, size_t first, case_fn 
     set_tail(&m);
     for (size_t i = 0; i < c->n && !m.full; i++) {
         m.e = &c->entries[i];
+        if (!is_made(&m))
+            continue;
         if (m.e->files != NULL)
             make_found(&m);
         else
             make_named(&m);
     }
+    if (m.n == 0 && load_is_for_students(c->l))
+        problem_at(c->l, c->list->key, "no case of job '%s' is visible", c->job->key->text);
     if (m.full)
         problem_at(c->l, c->list->key,
                    "with these cases there are more than %d jobs, and no more are possible in one "

@@ -6,6 +6,7 @@
 #include "jobs/expand/case_jobs.h"
 #include "jobs/expand/include.h"
 #include "jobs/expand/matrix.h"
+#include "jobs/expand/named.h"
 #include "jobs/expand/params.h"
 #include "jobs/expand/replace.h"
 #include "jobs/expand/shards.h"
@@ -352,6 +353,7 @@ static void expand_jobs(struct expansion *x, struct node *jobs, struct templates
     size_t matrices = count_matrices(jobs);
     struct node *job = jobs->first, *next;
 
+    named_find(l, jobs);
     if (matrices == 0 && !(filled && jobs->dollar)) {
         if (jobs->dollar)
             *jobs = *replace_in(&x->r, jobs);
@@ -401,6 +403,7 @@ void expand(struct loader *l, struct node *root)
     params = child_of(root, "params");
     map = child_of(root, "templates");
     services = child_of(root, "services");
+    l->defaults = child_of(root, "defaults");
     if (params != NULL)
         params_read(&x.r, params);
     if (root->dollar) {

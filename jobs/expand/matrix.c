@@ -167,6 +167,34 @@ static void set_paths(struct loader *l, struct matrix_axis *axis, const struct n
     }
 }
 
+/* Takes what the caller names in place of what would be found: others have filled that as well.
+ * What lies below the job file's directory is called as it would have been found. */
+static void set_named(struct loader *l, struct matrix_axis *axis, const struct node *where)
+{
+    const struct jobs_grading *g = load_grading(l);
+    const char *dir = load_dir_of(l, where);
+    const size_t length = strlen(dir);
+    const bool strips = dir == l->plan->dir && length > 1;
+
+    axis->values = arena_alloc(l->tree, g->n_submissions * sizeof(*axis->values));
+    axis->n = g->n_submissions;
+    axis->found = true;
+    for (size_t i = 0; i < axis->n; i++) {
+        const char *path = arena_strdup(l->plan->arena, g->submissions[i].path);
+        const char *id = arena_strdup(l->tree, g->submissions[i].id);
+
+        if (strips && strncmp(path, dir, length) == 0 && path[length] == '/')
+            path += length + 1;
+        set_value(l, axis, &axis->values[i],
+                  scalar_at(l, where, path, (uint32_t)(last_part(path) - path) + 1),
+                  matrix_word(l, id, strlen(id), true));
+        if (g->submissions[i].refused != NULL)
+            axis->values[i].refused =
+                arena_printf(l->plan->arena, "%s %s", path, g->submissions[i].refused);
+        axis->values[i].short_word = short_word(l, axis->values[i].word, i);
+    }
+}
+
 static int compare_texts(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -221,6 +249,10 @@ void key_set_generator(struct loader *l, const struct key *k, const struct node 
         return;
     if (str_eq(k->name, "lines")) {
         read_lines(l, axis, value);
+        return;
+    }
+    if (l->named != NULL && str_eq(l->named, axis->key->text)) {
+        set_named(l, axis, value);
         return;
     }
     load_note_reading(l, where.dir, value->text, true);

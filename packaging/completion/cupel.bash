@@ -58,8 +58,9 @@ _cupel() {
 
     local words='' files=false
     case $command in
-    '') words='run shell exec enter serve validate list report schema convert problem rootfs cache doctor selftest config clean help version --version --help' ;;
+    '') words='run grade shell exec enter serve validate list report schema convert problem rootfs cache doctor selftest config clean help version --version --help' ;;
     run) words='-j --jobs --dry-run --only --skip --tag --set --retries --keep-failed --keep --fail-fast --shuffle --repeat --until-fail --rerun-failed --changed --watch --timeout --best-effort --overcommit --no-ahead --no-cache --trace-setup --locked --sample --allow-host-network --allow-device --out --help' files=true ;;
+    grade) words='-j --jobs --visible --roster --at --by --job --no-reference -v --verbose --set --out --best-effort --overcommit --locked --allow-device --help' files=true ;;
     shell) words='--rootfs --file --failed --run --out --secrets --no-services --best-effort --allow-host-network --allow-device --help' files=true ;;
     exec) words='--root --input --limit --timeout --grace --network --user --env --workdir --artifacts --artifact --result --result-fd --name --sample -t --terminal -q --quiet --best-effort --allow-host-network --allow-device --help' files=true ;;
     enter) words="--help $("${COMP_WORDS[0]}" enter 2>/dev/null | sed -n 's,^[0-9a-f-]*/\([^ ]*\) .*,\1,p')" ;;
@@ -74,7 +75,7 @@ _cupel() {
     selftest) words='--list --only --json --markdown --out -j --jobs -v --verbose --help' ;;
     config) words='--help' ;;
     clean) words='--kept --older-than --help' ;;
-    help) words='run shell exec enter serve validate list report schema convert problem rootfs cache doctor selftest config clean help version' ;;
+    help) words='run grade shell exec enter serve validate list report schema convert problem rootfs cache doctor selftest config clean help version' ;;
     rootfs)
         words='--help'
         ((i == COMP_CWORD - 1)) && words+=' import pull build lock export list show verify gc remove'

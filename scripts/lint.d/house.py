@@ -10,7 +10,7 @@ it checks nothing itself.
 # of the outer room that only the rooms within it may include as well.
 ROOMS = {
     "base": {"public": ["aside.h", "base.h", "decimal.h", "git_program.h", "interrupt.h", "late.h", "libcrypto.h", "path_list.h", "patterns.h", "pcre.h", "program.h", "redact.h", "weaken.h"], "may": []},
-    "jobs": {"public": ["cases.h", "given.h", "job_limits.h", "job_roots.h", "jobs.h", "judging.h", "problem_packages.h", "pipelines.h", "privileges.h", "selection.h"], "may": ["base", "jobs/expand"], "shared": ["load.h", "source.h", "tree.h"]},
+    "jobs": {"public": ["cases.h", "given.h", "grading.h", "job_limits.h", "job_roots.h", "jobs.h", "judging.h", "problem_packages.h", "pipelines.h", "privileges.h", "selection.h"], "may": ["base", "jobs/expand"], "shared": ["load.h", "source.h", "tree.h"]},
     "jobs/convert": {"public": ["writing.h"], "may": ["base", "jobs", "jobs/expand"]},
     "jobs/packages": {"public": [], "may": ["base", "jobs", "jobs/convert"]},
     "jobs/expand": {"public": ["anchors.h", "expand.h", "host.h", "pairing.h"], "may": ["base", "jobs"]},
@@ -68,6 +68,10 @@ ROOMS = {
         "public": ["supervisor.h"],
         "may": ["base", "jobs", "rootfs-cache", "reports", "harness/cgroup", "harness/sandbox", "harness/run", "harness/attempt", "harness/prepare"],
     },
+    "harness/grade": {
+        "public": ["grade.h"],
+        "may": ["base", "jobs", "reports", "reports/class", "harness/run", "harness/supervisor"],
+    },
     "harness/session": {
         "public": ["session.h"],
         "may": ["base", "jobs", "rootfs-cache", "reports", "harness/cgroup", "harness/sandbox", "harness/run", "harness/attempt", "harness/prepare"],
@@ -88,7 +92,7 @@ ROOMS = {
         "public": [],
         "may": [
             "base", "jobs", "rootfs-cache", "reports", "reports/class", "harness/rights", "harness/sandbox", "harness/run",
-            "harness/prepare", "harness/supervisor", "harness/session", "harness/serve", "harness/doctor", "harness/selftest",
+            "harness/prepare", "harness/supervisor", "harness/grade", "harness/session", "harness/serve", "harness/doctor", "harness/selftest",
         ],
     },
     # A program of its own, which is linked with nothing of the house.

@@ -68,7 +68,7 @@ expect_exit 2
 expect_stderr 'nosuch\.yaml'
 
 it "wrong command lines are 2"
-for arguments in "" "nosuchcommand" "run" "run --nosuchoption ok.yaml" "run -j 0 ok.yaml" "run -j x ok.yaml" "validate"; do
+for arguments in "" "nosuchcommand" "run" "grade" "grade --by" "grade --at noon ok.yaml" "grade ok.yaml" "run --nosuchoption ok.yaml" "run -j 0 ok.yaml" "run -j x ok.yaml" "validate"; do
     # shellcheck disable=SC2086
     run_cupel $arguments
     expect_exit 2

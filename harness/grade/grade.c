@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* grade: a class is run, and what comes of it goes to tables, pages and the terminal. Not
+ * responsible for the file's own solutions, which come before (reference_runs.c). */
+#include "harness/grade/grade_private.h"
+
+#define INTERRUPTED 130
+
+static void say_plan(const struct grade_options *o, const struct grade_chosen *c, uint64_t run_ns)
+{
+    cleanup_strbuf struct strbuf text = {0};
+    struct grade_estimate e;
+
+    grade_estimate(c, o->run.slots, run_ns, &e);
+    grade_estimate_say(&e, &text);
+    (void)fprintf(stderr, "cupel: %s\n", text.data);
+}
+
+/* Says how many have a grade, and who is not in the roster; returns how many have none. */
+static size_t say_graded(const struct class_table *t, const char *out)
+{
+    size_t submitted = 0, ungraded = 0;
+
+    for (size_t i = 0; i < t->n; i++) {
+        const struct class_submission *s = &t->submissions[i];
+
+        submitted += s->id != NULL;
+        ungraded += s->id != NULL && !class_is_graded(s);
+        if (t->n_unknown > 0 && s->entry == NULL)
+            log_warning("'%s' is not in the roster", s->student);
+    }
+    (void)fprintf(stderr,
+                  "cupel: graded: %zu of %zu%s; see class.csv, class.html and students/ in %s\n",
+                  submitted - ungraded, submitted,
+                  t->n > submitted ? " (and some of the roster have submitted nothing)" : "", out);
+    return ungraded;
+}
+
+/* Prints which scores are others than before. */
+static int say_changes(const struct grade_record *before, const struct class_table *t,
+                       struct cupel_error *err)
+{
+    cleanup_strbuf struct strbuf text = {0};
+    size_t changed, new;
+
+    grade_changes_say(before, t, &text, &changed, &new);
+    if (before->n == 0)
+        return 0; /* the first time, everything is new */
+    (void)fprintf(stderr, "cupel: scores that are others than before: %zu; new submissions: %zu\n",
+                  changed, new);
+    if (text.len > 0 && (fwrite(text.data, 1, text.len, stdout) != text.len || fflush(stdout) != 0))
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot write what has changed");
+    return 0;
+}
+
+/* Writes what came of a run, once it has come to its end. */
+static int report_class(const struct grade_options *o, const struct grade_chosen *c,
+                        const struct grade_record *before, size_t *ret_ungraded,
+                        struct cupel_error *err)
+{
+    const struct class_request q = {
+        .out = o->run.out, .roster = o->roster, .job = c->job, .by = o->by, .now = o->moment};
+    cleanup_strbuf struct strbuf remarks = {0};
+    struct grade_record now = {0};
+    struct class_opened of;
+    int r = class_request_open(&q, &remarks, &of, err);
+
+    (void)fputs(remarks.data != NULL ? remarks.data : "", stderr);
+    if (r < 0)
+        return r;
+    r = class_write(o->run.out, of.table, CLASS_ALL_FORMATS, o->moment, of.logs, err);
+    if (r == 0) {
+        grade_record_make(of.table, before, o->is_part, &now);
+        r = grade_record_write(o->run.out, &now, err);
+    }
+    if (r == 0) {
+        *ret_ungraded = say_graded(of.table, o->run.out);
+        r = say_changes(before, of.table, err);
+    }
+    grade_record_free(&now);
+    class_opened_close(&of);
+    return r;
+}
+
+static size_t count_runs(const struct grade_chosen *c)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->plan->n_jobs; i++)
+        n += c->selected[i];
+    return n;
+}
+
+int grade_class(const struct grade_options *o, struct jobs_plan *plan, int *ret_exit,
+                struct cupel_error *err)
+{
+    struct grade_record before = {0};
+    struct grade_chosen chosen = {0};
+    uint64_t started;
+    size_t ungraded = 0;
+    int r = grade_choose(o, plan, &chosen, err);
+
+    if (r < 0)
+        return r;
+    grade_record_read(o->run.out, &before);
+    say_plan(o, &chosen, before.run_ns);
+    started = clock_monotonic_ns();
+    r = grade_run(o, &chosen, o->run.out, ret_exit, err);
+    if (r == 0 && *ret_exit == INTERRUPTED) {
+        (void)fprintf(stderr, "cupel: interrupted: tables and pages in %s are those of before\n",
+                      o->run.out);
+    } else if (r == 0) {
+        before.run_ns = (clock_monotonic_ns() - started) * o->run.slots / (count_runs(&chosen) | 1);
+        r = report_class(o, &chosen, &before, &ungraded, err);
+        *ret_exit = ungraded > 0 ? CUPEL_ERROR_HARNESS : 0;
+    }
+    grade_record_free(&before);
+    grade_chosen_free(&chosen);
+    return r;
+}
