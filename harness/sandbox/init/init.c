@@ -647,6 +647,8 @@ static bool run_step(struct init_context *ctx, unsigned i, bool last)
     if (last && ctx->given.stdio == SANDBOX_STDIO_PIPES)
         release_streams(ctx);
     report.status = wait_for_step(ctx, command);
+    while (weakened("descendants") && (waitpid(-1, NULL, 0) > 0 || errno == EINTR))
+        ;
     if (WIFSIGNALED(report.status) &&
         (WTERMSIG(report.status) == SIGSEGV || WTERMSIG(report.status) == SIGKILL))
         report.unmappable = explain_unmappable(ctx, program_of(ctx, i));

@@ -2,6 +2,7 @@
 /* start_disk: the first steps of start.c's table: what lies under the job's root in the stage, the
  * disk with the job's directories on it, and how much set-up takes of that. Not responsible for the
  * disk itself (upper.c). */
+#include "base/weaken.h"
 #include "harness/sandbox/init/init_context.h"
 #include "harness/sandbox/init/setup_step.h"
 #include "harness/sandbox/slot/copies.h"
@@ -69,6 +70,17 @@ size_t start_input_layers(const struct jobs_job *job, size_t input)
     return job->depth - job->inputs[input].depth;
 }
 
+/* Begins, without that wall, with what an earlier job left in its root; overlayfs takes no work
+ * directory twice. */
+static int use_old_dirs(struct start *s, int dirfd)
+{
+    cleanup_free char *work = xasprintf("%s/w", s->job.dir);
+    int r = file_remove_tree_at(dirfd, work);
+
+    s->has_dir = true;
+    return r < 0 ? r : make_owned_dir(dirfd, work, 0700, s->stage->id_base);
+}
+
 /* An upper and a work directory for the root, and for each copy-on-write input. */
 static int make_job_dirs(struct start *s)
 {
@@ -77,8 +89,11 @@ static int make_job_dirs(struct start *s)
     uint32_t id = s->stage->id_base;
     char path[64];
 
-    (void)snprintf(s->job.dir, sizeof(s->job.dir), "j%llu", (unsigned long long)s->stage->serial++);
+    (void)snprintf(s->job.dir, sizeof(s->job.dir), "j%llu",
+                   weakened("fresh-layer") ? 0 : (unsigned long long)s->stage->serial++);
     r = make_owned_dir(fd, s->job.dir, 0700, id);
+    if (r == -EEXIST && weakened("fresh-layer"))
+        return use_old_dirs(s, fd);
     if (r < 0)
         return r;
     s->has_dir = true;
@@ -180,7 +195,8 @@ static int list_layers(struct start *s)
 {
     cleanup_free char *below = layers_above(s);
     char *p = s->ctx->given.lowerdir;
-    size_t size = sizeof(s->ctx->given.lowerdir), used = strlen(below);
+    const size_t size = sizeof(s->ctx->given.lowerdir), own = strlen(below);
+    size_t used = own;
 
     if (used + sizeof("0/base") > size)
         return -E2BIG;
@@ -190,9 +206,13 @@ static int list_layers(struct start *s)
         return 0;
     }
     for (size_t i = 0; i < s->request->n_layers; i++) {
-        int n = s->request->masked && i == 0
-                    ? snprintf(p + used, size - used, "0/top:0/mid")
-                    : snprintf(p + used, size - used, "%s%zu", i == 0 ? "" : ":", i);
+        bool is_mask = s->request->masked && i == 0;
+        int n;
+
+        if (is_mask && weakened("host-mask"))
+            continue;
+        n = is_mask ? snprintf(p + used, size - used, "0/top:0/mid")
+                    : snprintf(p + used, size - used, "%s%zu", used == own ? "" : ":", i);
 
         if (n < 0 || (size_t)n >= size - used)
             return -E2BIG;
