@@ -13,7 +13,7 @@
 struct grade_arguments {
     struct cli_list set, devices;
     int slots; /* 0: not said */
-    const char *moment;
+    const char *moment, *layout, *unpack_max;
     bool only_visible, no_reference;
     struct grade_options o;
 };
@@ -30,6 +30,12 @@ static const struct cli_option options[] = {
     CLI_OPTION('\0', "at", CLI_TEXT, FIELD(moment), "MOMENT",
                "before-due, due or published: whether students see what is `after-due`, or also "
                "what is `after-published`; before-due without it"),
+    CLI_OPTION('\0', "layout", CLI_TEXT, FIELD(layout), "LAYOUT",
+               "what archives of submissions look like: moodle, canvas, gradescope, directories "
+               "or single; found out without it"),
+    CLI_OPTION('\0', "unpack-max", CLI_TEXT, FIELD(unpack_max), "SIZE",
+               "how much may be in one archive, 1G without it; one submission may have a "
+               "sixteenth of it"),
     CLI_OPTION('\0', "by", CLI_TEXT, FIELD(o.by), "KEY",
                "the key of the job's matrix that submissions are, where it has several"),
     CLI_OPTION('\0', "job", CLI_TEXT, FIELD(o.job), "NAME",
@@ -50,7 +56,8 @@ static const struct cli_command command = {
     .name = "grade",
     .usage = "grade FILE [SUBMISSION...] [options]",
     .about = "Judges submissions by the cases of a job file: those that its matrix finds, or the "
-             "directories and files that are named. The file's own solutions (`reference`) come "
+             "directories, files and archives (zip, tar) that are named. The file's own solutions "
+             "(`reference`) come "
              "first. What comes of it is in the out directory: class.csv and class.html for staff, "
              "and below students/ an ID.json and ID.html each, which hold what that student may "
              "see. Scores that are others than the last time are printed.",
@@ -69,6 +76,7 @@ struct grading {
     const char *file;
     struct jobs_grading how;
     struct grade_named named;
+    char *roster; /* that was made of what archives say; or NULL */
 };
 
 /* Reads the roster, so that what is wrong with it is said before hours of running. */
@@ -85,18 +93,40 @@ static int check_roster(const char *file)
     return r < 0 ? cli_fail(&err) : 0;
 }
 
+/* Reads how archives are taken; 0 or the exit code. */
+static int read_naming(const struct grade_arguments *a, struct grade_naming *ret)
+{
+    if (a->layout != NULL && handins_layout_parse(a->layout, &ret->layout) < 0)
+        return cli_wrong(&command,
+                         "'%s' is none of moodle, canvas, gradescope, directories and single",
+                         a->layout);
+    if (a->unpack_max != NULL &&
+        (unit_parse_size(a->unpack_max, &ret->bytes_max) < 0 || ret->bytes_max == 0))
+        return cli_wrong(&command, "--unpack-max: '%s' is no size such as 4G", a->unpack_max);
+    return 0;
+}
+
 /* Reads all that is named beside the file; 0 or the exit code. */
 static int read_named(struct grade_arguments *a, const struct cli_words *words, struct grading *g)
 {
+    struct grade_naming naming = {.out = a->o.run.out};
     struct cupel_error err;
+    int code;
 
     if (a->moment != NULL && !class_moment_find(a->moment, &a->o.moment))
         return cli_wrong(&command, "'%s' is none of before-due, due and published", a->moment);
     g->file = words->word[0];
     if (str_eq(g->file, JOBS_STDIN))
         return cli_wrong(&command, "the job file is read several times: it cannot be '-'");
-    if (grade_name_submissions(words->word + 1, (size_t)words->n - 1, &g->named, &err) < 0)
+    code = read_naming(a, &naming);
+    if (code != 0)
+        return code;
+    if (grade_name_submissions(&naming, words->word + 1, (size_t)words->n - 1, &g->named, &err) <
+            0 ||
+        (a->o.roster == NULL && grade_named_roster(&g->named, naming.out, &g->roster, &err) < 0))
         return cli_fail(&err);
+    if (g->roster != NULL)
+        a->o.roster = g->roster;
     a->o.is_part = g->named.n > 0;
     g->how = (struct jobs_grading){.submissions = g->named.list,
                                    .n_submissions = g->named.n,
@@ -165,6 +195,7 @@ int cli_grade(int argc, char **argv)
             code = run_grading(&a, &g);
     }
     grade_named_free(&g.named);
+    free(g.roster);
     cli_list_free(&a.set);
     cli_list_free(&a.devices);
     return code;

@@ -5,21 +5,34 @@
 #pragma once
 
 #include "harness/run/run_options.h"
+#include "ingest/handins.h"
 #include "reports/class/class.h"
 
 /* ---- who has submitted ---- */
 
-/* Submissions that somebody names: directories and files. */
+/* Submissions that somebody names: directories, files, and archives of them. */
 struct grade_named {
     struct arena *arena; /* all of it lives there */
     struct jobs_submission *list;
-    size_t n;
+    size_t n, room;
+    size_t n_unpacked;    /* those that were in an archive ... */
+    struct strbuf people; /* ... and who they are, as lines of a roster */
 };
-/* Gives each word of a command line a short name that no other has: the path's last component. Two
- * of one name are an error, and so is one that is not there; whatever else is wrong with one is for
- * its own result to say. */
-int grade_name_submissions(char *const *words, size_t n, struct grade_named *ret,
-                           struct cupel_error *err);
+/* How archives are taken. */
+struct grade_naming {
+    const char *out; /* the out directory, where they are unpacked */
+    enum handins_layout layout;
+    uint64_t bytes_max; /* of what one of them holds; 0: what is usual */
+};
+/* Gives each word of a command line a short name that no other has: the path's last component, or
+ * of those in an archive what the archive says. Two of one name are an error, and so is one that is
+ * not there; whatever else is wrong with one is for its own result to say. */
+int grade_name_submissions(const struct grade_naming *how, char *const *words, size_t n,
+                           struct grade_named *ret, struct cupel_error *err);
+/* Writes a roster of who has handed in, where all of it was in archives: *ret_path, malloc'ed, is
+ * left alone where not. */
+int grade_named_roster(const struct grade_named *n, const char *out, char **ret_path,
+                       struct cupel_error *err);
 void grade_named_free(struct grade_named *n);
 
 /* ---- all of it ---- */

@@ -63,3 +63,10 @@ void grade_record_free(struct grade_record *r);
  * there are, and of how many nothing was known. */
 void grade_changes_say(const struct grade_record *before, const struct class_table *now,
                        struct strbuf *to, size_t *ret_changed, size_t *ret_new);
+
+/* ---- archives.c ---- */
+
+void grade_named_add(struct grade_named *n, const struct jobs_submission *s);
+/* Unpacks an archive in the out directory, and adds what is in it. */
+int grade_unpack(const struct grade_naming *how, const char *word, bool one_of_many,
+                 struct grade_named *to, struct cupel_error *err);

@@ -2,7 +2,7 @@
 /* submissions_named: what somebody names on a command line becomes submissions. The directory that
  * one lies in is the caller's word; the last component, and what is below it, may be anybody's, so
  * no link is followed there. */
-#include "harness/grade/grade.h"
+#include "harness/grade/grade_private.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -66,28 +66,48 @@ static int refuse_equal(const struct grade_named *n, struct cupel_error *err)
     return 0;
 }
 
-int grade_name_submissions(char *const *words, size_t n, struct grade_named *ret,
-                           struct cupel_error *err)
+/* Whether a word names an archive: by its name, and a link to one is the caller's own. */
+static bool is_archive(const char *word)
+{
+    struct stat st;
+
+    return handins_is_archive(word) && stat(word, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static size_t count_archives(char *const *words, size_t n)
+{
+    size_t archives = 0;
+
+    for (size_t i = 0; i < n; i++)
+        archives += is_archive(words[i]);
+    return archives;
+}
+
+static int add_word(const char *word, struct grade_named *to, struct cupel_error *err)
+{
+    cleanup_free char *path = submission_path(word);
+    const char *kept;
+    struct stat st;
+
+    if (path == NULL || fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot look at submission '%s'",
+                               word);
+    kept = arena_strdup(to->arena, path);
+    grade_named_add(to, &(struct jobs_submission){.id = last_component_of(kept), .path = kept});
+    return 0;
+}
+
+int grade_name_submissions(const struct grade_naming *how, char *const *words, size_t n,
+                           struct grade_named *ret, struct cupel_error *err)
 {
     struct grade_named made = {.arena = arena_new()};
+    size_t archives = count_archives(words, n);
     int r = 0;
 
-    made.list = arena_alloc(made.arena, n * sizeof(*made.list));
-    for (size_t i = 0; r == 0 && i < n; i++) {
-        cleanup_free char *path = submission_path(words[i]);
-        struct stat st;
-
-        if (path == NULL || fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-            r = cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot look at submission '%s'",
-                                words[i]);
-        } else {
-            const char *kept = arena_strdup(made.arena, path);
-
-            made.list[made.n++] =
-                (struct jobs_submission){.id = last_component_of(kept), .path = kept};
-        }
-    }
-    if (r == 0 && n > 0) {
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = is_archive(words[i]) ? grade_unpack(how, words[i], archives > 1, &made, err)
+                                 : add_word(words[i], &made, err);
+    if (r == 0 && made.n > 0) {
         qsort(made.list, made.n, sizeof(*made.list), compare_ids);
         r = refuse_equal(&made, err);
     }
@@ -103,6 +123,7 @@ void grade_named_free(struct grade_named *n)
 {
     if (n->arena != NULL)
         arena_free(n->arena);
+    strbuf_free(&n->people);
     *n = (struct grade_named){0};
 }
 

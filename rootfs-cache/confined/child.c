@@ -139,7 +139,8 @@ static _Noreturn void child_main(const struct child_work *work, int socket, pid_
     fds[2] = &keep;
     for (size_t i = 0; i < work->n_more; i++)
         fds[3 + i] = &work->more[i];
-    r = confine_begin(child_kind_of(work), work->tree, parent, work->seconds);
+    r = confine_begin(child_kind_of(work), work->tree, parent,
+                      &(struct confine_bounds){work->seconds, work->file_max});
     if (r == 0)
         r = keep_only(fds, 3 + work->n_more);
     if (r == 0)

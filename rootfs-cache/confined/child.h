@@ -54,6 +54,8 @@ struct child_work {
     bool of_input;
     bool long_work;   /* of a reader: it may read gigabytes */
     unsigned seconds; /* of CPU that a reader may use; 0: what is usual (confine.c) */
+    /* of a reader that is no long work: how large it may make a file that it was given */
+    uint64_t file_max;
 };
 int child_run(const struct child_work *work, struct child_counts *ret_counts,
               struct cupel_error *err);

@@ -8,7 +8,8 @@
  *   calls     refused: what unpacking never needs       refused: all but a few
  *   memory    1 GiB                                     256 MiB more than at its start
  *   CPU       (what it writes is bounded)               one minute; long work: an hour
- *   files     any                                       none; long work: 64 GiB
+ *   files     any                                       none, or as large as is said; long work: 64
+ *                                                       GiB
  *
  * A refused call fails with EPERM and does not kill: libraries then do without (jansson seeds its
  * tables from the clock). */
@@ -192,12 +193,14 @@ uint64_t confine_memory(enum confine_kind kind)
     return kind == CONFINE_DESCRIPTORS ? READER_MEMORY : TREE_MEMORY;
 }
 
-static int limit_reader(enum confine_kind kind, unsigned seconds)
+static int limit_reader(enum confine_kind kind, const struct confine_bounds *bounds)
 {
     rlim_t usual = kind == CONFINE_LONG ? READER_LONG_SECONDS : READER_SECONDS;
-    int r = limit(RLIMIT_CPU, seconds != 0 ? seconds : usual, 5);
+    int r = limit(RLIMIT_CPU, bounds->seconds != 0 ? bounds->seconds : usual, 5);
 
-    return r < 0 ? r : limit(RLIMIT_FSIZE, kind == CONFINE_LONG ? READER_LONG_BYTES : 0, 0);
+    return r < 0 ? r
+                 : limit(RLIMIT_FSIZE,
+                         kind == CONFINE_LONG ? READER_LONG_BYTES : (rlim_t)bounds->file, 0);
 }
 
 /* ---- all of it ---- */
@@ -216,7 +219,8 @@ static int warm_up(enum confine_kind kind)
     return hash_bytes("", 0, hex);
 }
 
-int confine_begin(enum confine_kind kind, int place, pid_t parent, unsigned seconds)
+int confine_begin(enum confine_kind kind, int place, pid_t parent,
+                  const struct confine_bounds *bounds)
 {
     int r;
 
@@ -232,7 +236,7 @@ int confine_begin(enum confine_kind kind, int place, pid_t parent, unsigned seco
     if (r == 0 && !SANITIZED)
         r = limit(RLIMIT_AS, memory_so_far() + confine_memory(kind), 0);
     if (r == 0 && kind != CONFINE_TREE)
-        r = limit_reader(kind, seconds);
+        r = limit_reader(kind, bounds);
     if (r < 0)
         return r;
     return fchdir(place) < 0 || (geteuid() == 0 && chroot(".") < 0) ? -errno : 0;

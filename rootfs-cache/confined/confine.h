@@ -11,9 +11,15 @@ enum confine_kind {
     CONFINE_LONG, /* the same for gigabytes, which it may also write */
 };
 
+/* What a reader may use. */
+struct confine_bounds {
+    unsigned seconds; /* of CPU; 0: what is usual */
+    uint64_t file;    /* bytes of a file that it writes; long work has bounds of its own */
+};
 /* Begins the confinement, in the child: `place` is its current and root directory from now on, and
- * it ends when its `parent` dies. A reader has so many `seconds` of CPU; 0: what is usual. */
-int confine_begin(enum confine_kind kind, int place, pid_t parent, unsigned seconds);
+ * it ends when its `parent` dies. */
+int confine_begin(enum confine_kind kind, int place, pid_t parent,
+                  const struct confine_bounds *bounds);
 /* The last step, when it has the descriptors that it shall have: calls are refused from now on. */
 int confine_finish(enum confine_kind kind);
 /* Memory that a reader may take beyond what it was started with, for messages. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gunzip: private to stream.c and contents.c: gzip (RFC 1952), whose checksum and length are
- * compared at the end of each member. libarchive's own filter passes over both, so that a flipped
- * bit would go unnoticed. */
+/* gunzip: private to what reads archives behind the wall: gzip (RFC 1952), whose checksum and
+ * length are compared at the end of each member. libarchive's own filter passes over both, so that
+ * a flipped bit would go unnoticed. */
 #pragma once
 
 #include "base/base.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libarchive: what is called of libarchive, which is loaded late (base/late.h). */
+/* libarchive: private to what reads archives behind the wall: what is called of libarchive, which
+ * is loaded late (base/late.h). */
 #pragma once
 
 #include "base/late.h"
@@ -16,6 +17,7 @@
     X(archive_entry_filetype) \
     X(archive_entry_gid) \
     X(archive_entry_hardlink) \
+    X(archive_entry_is_encrypted) \
     X(archive_entry_mtime) \
     X(archive_entry_mtime_is_set) \
     X(archive_entry_mtime_nsec) \
@@ -26,6 +28,7 @@
     X(archive_entry_set_hardlink) \
     X(archive_entry_set_uid) \
     X(archive_entry_size) \
+    X(archive_entry_size_is_set) \
     X(archive_entry_stat) \
     X(archive_entry_symlink) \
     X(archive_entry_uid) \
@@ -35,6 +38,7 @@
     X(archive_error_string) \
     X(archive_filter_bytes) \
     X(archive_filter_code) \
+    X(archive_format) \
     X(archive_read_data) \
     X(archive_read_data_block) \
     X(archive_read_data_skip) \
@@ -53,6 +57,7 @@
     X(archive_read_support_format_empty) \
     X(archive_read_support_format_raw) \
     X(archive_read_support_format_tar) \
+    X(archive_read_support_format_zip_seekable) \
     X(archive_set_error) \
     X(archive_write_close) \
     X(archive_write_data_block) \
@@ -80,6 +85,7 @@ const struct libarchive_functions *libarchive_loaded(void);
 #define archive_entry_filetype (libarchive.archive_entry_filetype)
 #define archive_entry_gid (libarchive.archive_entry_gid)
 #define archive_entry_hardlink (libarchive.archive_entry_hardlink)
+#define archive_entry_is_encrypted (libarchive.archive_entry_is_encrypted)
 #define archive_entry_mtime (libarchive.archive_entry_mtime)
 #define archive_entry_mtime_is_set (libarchive.archive_entry_mtime_is_set)
 #define archive_entry_mtime_nsec (libarchive.archive_entry_mtime_nsec)
@@ -90,6 +96,7 @@ const struct libarchive_functions *libarchive_loaded(void);
 #define archive_entry_set_hardlink (libarchive.archive_entry_set_hardlink)
 #define archive_entry_set_uid (libarchive.archive_entry_set_uid)
 #define archive_entry_size (libarchive.archive_entry_size)
+#define archive_entry_size_is_set (libarchive.archive_entry_size_is_set)
 #define archive_entry_stat (libarchive.archive_entry_stat)
 #define archive_entry_symlink (libarchive.archive_entry_symlink)
 #define archive_entry_uid (libarchive.archive_entry_uid)
@@ -99,6 +106,7 @@ const struct libarchive_functions *libarchive_loaded(void);
 #define archive_error_string (libarchive.archive_error_string)
 #define archive_filter_bytes (libarchive.archive_filter_bytes)
 #define archive_filter_code (libarchive.archive_filter_code)
+#define archive_format (libarchive.archive_format)
 #define archive_read_data (libarchive.archive_read_data)
 #define archive_read_data_block (libarchive.archive_read_data_block)
 #define archive_read_data_skip (libarchive.archive_read_data_skip)
@@ -117,6 +125,8 @@ const struct libarchive_functions *libarchive_loaded(void);
 #define archive_read_support_format_empty (libarchive.archive_read_support_format_empty)
 #define archive_read_support_format_raw (libarchive.archive_read_support_format_raw)
 #define archive_read_support_format_tar (libarchive.archive_read_support_format_tar)
+#define archive_read_support_format_zip_seekable                                                   \
+    (libarchive.archive_read_support_format_zip_seekable)
 #define archive_set_error (libarchive.archive_set_error)
 #define archive_write_close (libarchive.archive_write_close)
 #define archive_write_data_block (libarchive.archive_write_data_block)

@@ -19,8 +19,8 @@ ROOMS = {
     # confined < store < sources < the outer room, whose cache.h has the types that all of them use.
     "rootfs-cache/confined": {
         "public": [
-            "answer.h", "blobs.h", "child.h", "config.h", "export.h", "hash.h", "image.h", "image_readers.h",
-            "merge_copy.h", "recognise.h", "replicate.h", "tampered.h", "treesum.h", "unpack.h",
+            "answer.h", "blobs.h", "child.h", "config.h", "export.h", "gunzip.h", "hash.h", "image.h", "image_readers.h",
+            "libarchive.h", "merge_copy.h", "recognise.h", "replicate.h", "tampered.h", "treesum.h", "unpack.h",
         ],
         "may": ["base", "rootfs-cache"],
     },
@@ -36,7 +36,7 @@ ROOMS = {
         "public": ["cache.h"],
         "may": ["base", "rootfs-cache/confined", "rootfs-cache/store", "rootfs-cache/sources"],
     },
-    "ingest": {"public": ["ingest.h"], "may": ["base", "reports", "rootfs-cache/confined"]},
+    "ingest": {"public": ["handins.h", "ingest.h"], "may": ["base", "reports", "rootfs-cache/confined"]},
     "harness/cgroup": {"public": ["cgroup.h"], "may": ["base"]},
     "harness/rights": {"public": ["rights.h"], "may": ["base", "harness/cgroup"]},
     "harness/sandbox": {"public": ["sandbox.h"], "may": ["base", "jobs"]},
@@ -70,7 +70,7 @@ ROOMS = {
     },
     "harness/grade": {
         "public": ["grade.h"],
-        "may": ["base", "jobs", "reports", "reports/class", "harness/run", "harness/supervisor"],
+        "may": ["base", "jobs", "reports", "reports/class", "ingest", "harness/run", "harness/supervisor"],
     },
     "harness/session": {
         "public": ["session.h"],
@@ -91,7 +91,7 @@ ROOMS = {
     "harness/cli": {
         "public": [],
         "may": [
-            "base", "jobs", "rootfs-cache", "reports", "reports/class", "harness/rights", "harness/sandbox", "harness/run",
+            "base", "jobs", "rootfs-cache", "reports", "ingest", "reports/class", "harness/rights", "harness/sandbox", "harness/run",
             "harness/prepare", "harness/supervisor", "harness/grade", "harness/session", "harness/serve", "harness/doctor", "harness/selftest",
         ],
     },
