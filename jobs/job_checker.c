@@ -181,6 +181,10 @@ static void checker_finish(struct loader *l, struct checker_draft *c)
                    "'run' of a checker must be text or an argv list, not a list of steps");
         return;
     }
+    if (d->run != NULL && d->run->kind == NODE_SCALAR && d->run->found != 0)
+        problem_at(l, d->run,
+                   "what a matrix has found, which others have named, would be a part of the "
+                   "checker's script: hand it over by 'args', as $4 and so on");
     if (d->job.n_steps != 1 || d->job.steps[0].argv == NULL)
         return;
     d->job.steps[0].expect = (struct jobs_expect){.exit = -1}; /* each means something */

@@ -258,7 +258,7 @@ TABLE(
              "it prints",
      .forms = FORM_LIST,
      .type = TYPE_TEXT,
-     .set = key_set_argv,
+     .set = key_set_secret_command,
      .offset = SECRET_FIELD(command)},
     {.name = "as",
      .value = "env or file",

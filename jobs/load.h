@@ -367,7 +367,7 @@ key_set_fn key_set_devices;
 /* of a job: capabilities.c */
 key_set_fn key_set_capabilities;
 /* of a secret: secret.c */
-key_set_fn key_set_secrets, key_set_secret_name, key_set_secret_file;
+key_set_fn key_set_secrets, key_set_secret_name, key_set_secret_file, key_set_secret_command;
 /* of a service: service.c */
 key_set_fn key_set_of_service, key_set_aliases, key_set_ready, key_set_ready_tcp, key_set_ready_log,
     key_set_ready_exec, key_set_ready_http, key_set_ready_port, key_set_use_services;

@@ -25,6 +25,21 @@ void key_set_secret_file(struct loader *l, const struct key *k, const struct nod
     (void)value_named_path(l, value, k->name, &s->secret.file);
 }
 
+/* Refuses in what the host runs what others have named: a directory called `$(rm -r x)`. */
+void key_set_secret_command(struct loader *l, const struct key *k, const struct node *value,
+                            void *object)
+{
+    for (const struct node *item = items_first(value); item != NULL; item = items_next(value, item))
+        if (item->found != 0) {
+            problem_at(l, item,
+                       "'%s' runs on the host: no part of it can be what a matrix has found, which "
+                       "others have named",
+                       k->name);
+            return;
+        }
+    key_set_argv(l, k, value, object);
+}
+
 static const char *secret_place_of(struct loader *l, const struct node *n)
 {
     int line = source_line_of(&l->source, n->place);

@@ -266,12 +266,19 @@ jobs:
   bare: {run: "true", expect: {checker: {run: x}}}
   place: {run: "true", expect: {checker: {run: x, protocol: exit, inputs: [{from: nay, to: /run/checker/output}]}}}
   steps: {run: "true", expect: {checker: {protocol: exit, run: [{run: "true"}]}}}
+  theirs: {matrix: {SUB: {dirs: "[s]ub*"}}, run: "true", expect: {checker: {run: "./check ${{ SUB }}", protocol: exit}}}
+  given: {matrix: {SUB: {dirs: "[s]ub*"}}, run: "true", expect: {checker: {run: "./check \"$4\"", args: ["${{ SUB }}"], protocol: exit}}}
+  on-host: {matrix: {SUB: {dirs: "[s]ub*"}}, run: "true", secrets: [{name: KEY, command: [sh, -c, "show ${{ SUB }}"]}]}
 YAML
+mkdir 'sub; exit 0'
 run_cupel validate refused.yaml
 expect_exit 2
 expect_stderr "step 'a' has a checker, which judges when the job is over: it is for the last step"
 expect_stderr 'the exit code 3 is given two meanings'
 expect_stderr "'protocol'"
 expect_stderr 'an input of a checker cannot be placed at /run/checker/output'
+expect_stderr 'what a matrix has found, which others have named, would be a part of the checker'
+expect_stderr "'command' runs on the host: no part of it can be what a matrix has found"
+expect_equal "$(grep -c '^refused.yaml:' stderr)" 7
 expect_stderr "'run' of a checker must be text or an argv list"
 all_done
