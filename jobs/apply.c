@@ -28,12 +28,9 @@ const struct key *key_find(const struct key_table *table, const char *name)
     return NULL;
 }
 
-static void apply_key(struct loader *l, const struct key_table *table, const struct key *k,
-                      const struct node *v, void *object)
+static void apply_key(struct loader *l, const struct key *k, const struct node *v, void *object)
 {
-    if (k->set == NULL)
-        unsupported_key(l, table, v->key);
-    else if ((forms_of(v) & k->forms) == 0)
+    if ((forms_of(v) & k->forms) == 0)
         (void)value_unexpected(l, v, k->name, k->value);
     else
         k->set(l, k, v, object);
@@ -53,7 +50,7 @@ bool keys_apply(struct loader *l, const struct key_table *table, const struct no
         if (k == NULL && table->others != NULL) { /* one of them, by its own name */
             other = *table->others;
             other.name = v->key->text;
-            apply_key(l, table, &other, v, object);
+            apply_key(l, &other, v, object);
             continue;
         }
         if (k == NULL) {
@@ -62,7 +59,7 @@ bool keys_apply(struct loader *l, const struct key_table *table, const struct no
             continue;
         }
         seen |= UINT64_C(1) << (k - table->keys);
-        apply_key(l, table, k, v, object);
+        apply_key(l, k, v, object);
     }
     for (size_t i = 0; i < table->n; i++)
         if (table->keys[i].required && ((seen >> i) & 1u) == 0 &&
@@ -87,11 +84,11 @@ void keys_markdown(const struct key_table *table, struct strbuf *out)
     for (size_t i = 0; i < table->n; i++) {
         const struct key *k = &table->keys[i];
 
-        strbuf_addf(out, "| `%s` | %s | %s | %s%s |\n", k->name, k->value,
+        strbuf_addf(out, "| `%s` | %s | %s | %s |\n", k->name, k->value,
                     k->fallback != NULL ? k->fallback
                     : k->required       ? "required"
                                         : "",
-                    k->set == NULL ? "*Not supported yet.* " : "", k->help);
+                    k->help);
     }
     if (table->others != NULL)
         strbuf_addf(out, "| %s | %s | | %s |\n", table->others->name, table->others->value,

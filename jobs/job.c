@@ -61,6 +61,7 @@ void draft_read(struct loader *l, struct draft *d, const struct node *map)
                       *cache_before = d->cache, *mounts_before = d->mounts;
     bool good;
 
+    d->map = map;
     l->workdir = workdir_of(d, map);
     good = keys_apply(l, &keys_job, map, d);
     l->workdir = NULL;
@@ -209,6 +210,7 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
     case_finish(d);
     checker_settle(l, d);
     tty_check(l, d);
+    interactive_check(l, d);
     services_read(l, d, defaults->services);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* job_checker: a program that judges what a job wrote. It is read as a job is, by the same keys,
- * and how it tells what it finds is read here. Not responsible for running it, nor for what its
- * exit code means (harness/attempt/checker_protocol.c). */
+/* job_checker: a program that judges what a job wrote, or talks with it. It is read as a job is, by
+ * the same keys, and how it tells what it finds is read here. Not responsible for running it, nor
+ * for what its exit code means (harness/attempt/checker_protocol.c). */
 #include "jobs/limits.h"
 #include "jobs/load.h"
 
@@ -98,17 +98,27 @@ static void add_exit_codes(struct checker_draft *c)
 }
 
 /* Returns what the protocol hands over, in the order of its own documentation. */
-static const char *const *protocol_arguments(enum jobs_protocol protocol)
+static const char *const *protocol_arguments(const struct jobs_checker *c)
 {
-    static const char *const lists[][4] = {
-        [JOBS_PROTOCOL_KATTIS] = {JOBS_CHECKER_INPUT, JOBS_CHECKER_ANSWER,
-                                  JOBS_CHECKER_FEEDBACK "/"},
-        [JOBS_PROTOCOL_TESTLIB] = {JOBS_CHECKER_INPUT, JOBS_CHECKER_OUTPUT, JOBS_CHECKER_ANSWER},
-        [JOBS_PROTOCOL_CMS] = {JOBS_CHECKER_INPUT, JOBS_CHECKER_ANSWER, JOBS_CHECKER_OUTPUT},
-        [JOBS_PROTOCOL_EXIT] = {JOBS_CHECKER_INPUT, JOBS_CHECKER_OUTPUT, JOBS_CHECKER_ANSWER},
+    static const char *const lists[2][4][4] = {
+        {
+            [JOBS_PROTOCOL_KATTIS] = {JOBS_CHECKER_INPUT, JOBS_CHECKER_ANSWER,
+                                      JOBS_CHECKER_FEEDBACK "/"},
+            [JOBS_PROTOCOL_TESTLIB] = {JOBS_CHECKER_INPUT, JOBS_CHECKER_OUTPUT,
+                                       JOBS_CHECKER_ANSWER},
+            [JOBS_PROTOCOL_EXIT] = {JOBS_CHECKER_INPUT, JOBS_CHECKER_OUTPUT, JOBS_CHECKER_ANSWER},
+            [JOBS_PROTOCOL_CMS] = {JOBS_CHECKER_INPUT, JOBS_CHECKER_ANSWER, JOBS_CHECKER_OUTPUT},
+        },
+        /* of those that talk with the job */
+        {
+            [JOBS_PROTOCOL_KATTIS] = {JOBS_CHECKER_INPUT, JOBS_CHECKER_ANSWER,
+                                      JOBS_CHECKER_FEEDBACK "/"},
+            [JOBS_PROTOCOL_TESTLIB] = {JOBS_CHECKER_INPUT, JOBS_CHECKER_LOG, JOBS_CHECKER_ANSWER},
+            [JOBS_PROTOCOL_EXIT] = {JOBS_CHECKER_INPUT, JOBS_CHECKER_ANSWER},
+        },
     };
 
-    return lists[protocol];
+    return lists[c->interactive][c->protocol];
 }
 
 static size_t count_texts(const char *const *list)
@@ -123,7 +133,7 @@ static size_t count_texts(const char *const *list)
 static void add_arguments(struct loader *l, struct checker_draft *c)
 {
     struct jobs_step *step = &c->draft.job.steps[0];
-    const char *const *of_protocol = protocol_arguments(c->checker.protocol);
+    const char *const *of_protocol = protocol_arguments(&c->checker);
     const char **args = NULL, **argv;
     size_t n = count_texts((const char *const *)step->argv), n_protocol = count_texts(of_protocol),
            n_args;
@@ -152,7 +162,7 @@ static void set_default_limits(struct jobs_limits *limits)
         .value = {[JOBS_LIMIT_WALL] = CHECKER_WALL_NS, [JOBS_LIMIT_MEMORY] = CHECKER_MEMORY_BYTES}};
 }
 
-static void check_places(struct loader *l, const struct draft *d)
+static void check_places(struct loader *l, const struct draft *d, const char *what)
 {
     for (size_t i = 0; i < d->job.n_inputs; i++) {
         const char *to = d->job.inputs[i].to;
@@ -160,7 +170,7 @@ static void check_places(struct loader *l, const struct draft *d)
         if (to != NULL &&
             (path_lies_in(to, JOBS_CHECKER_DIR) || path_lies_in(JOBS_CHECKER_DIR, to)))
             problem_at(l, d->inputs,
-                       "an input of a checker cannot be placed at %s: what it judges is at %s", to,
+                       "an input of %s cannot be placed at %s: what it judges is at %s", what, to,
                        JOBS_CHECKER_DIR);
     }
 }
@@ -169,16 +179,17 @@ static void checker_finish(struct loader *l, struct checker_draft *c)
 {
     struct draft none, *d = &c->draft;
     struct jobs_limits *limits = &d->job.limits;
+    const char *what = c->checker.interactive ? "an interactor" : "a checker";
 
     draft_init(&none, l->plan->arena);
     draft_finish(l, d, &none);
-    inputs_refuse_jobs(l, d, "a checker");
-    check_places(l, d);
+    inputs_refuse_jobs(l, d, what);
+    check_places(l, d, what);
     if (!jobs_limit_is_said(limits, JOBS_LIMIT_MEMORY))
         limits->unsaid |= 1u << JOBS_LIMIT_SWAP;
     if (d->job.has_steps) {
-        problem_at(l, d->run,
-                   "'run' of a checker must be text or an argv list, not a list of steps");
+        problem_at(l, d->run, "'run' of %s must be text or an argv list, not a list of steps",
+                   what);
         return;
     }
     if (d->run != NULL && d->run->kind == NODE_SCALAR && d->run->found != 0)
@@ -192,15 +203,18 @@ static void checker_finish(struct loader *l, struct checker_draft *c)
     add_arguments(l, c);
 }
 
-void key_set_checker(struct loader *l, const struct key *k, const struct node *value, void *object)
+/* Reads one; NULL: there is none. */
+static struct jobs_checker *read_checker(struct loader *l, const struct key *k,
+                                         const struct node *value, bool interactive)
 {
-    struct jobs_expect *e = object;
-    struct checker_draft c = {.checker = {.line = source_line_of(&l->source, value->place)}};
+    struct checker_draft c = {
+        .checker = {.line = source_line_of(&l->source, value->place), .interactive = interactive}};
     const char *workdir = l->workdir;
+    struct jobs_checker *own;
 
     if (l->host == NULL) {
         problem_at(l, value->key, "'%s' is for job files", k->name);
-        return;
+        return NULL;
     }
     draft_init(&c.draft, l->plan->arena);
     set_default_limits(&c.draft.job.limits);
@@ -211,15 +225,43 @@ void key_set_checker(struct loader *l, const struct key *k, const struct node *v
     c.draft.job.line = c.checker.line;
     c.draft.name = value->key;
     if (!keys_apply(l, k->sub, value, &c))
-        return;
+        return NULL;
     c.draft.has_run =
         value->lost || node_child(value, "run") != NULL || key_was_meant(k->sub, value, "run");
     checker_finish(l, &c);
     l->workdir = workdir; /* of the job that it stands in */
     c.checker.job = arena_alloc(l->plan->arena, sizeof(*c.checker.job));
     *c.checker.job = c.draft.job;
-    e->checker = arena_alloc(l->plan->arena, sizeof(*e->checker));
-    *e->checker = c.checker;
+    own = arena_alloc(l->plan->arena, sizeof(*own));
+    *own = c.checker;
+    return own;
+}
+
+void key_set_checker(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct jobs_checker *own = read_checker(l, k, value, false);
+
+    if (own != NULL)
+        ((struct jobs_expect *)object)->checker = own;
+}
+
+void key_set_interactive(struct loader *l, const struct key *k, const struct node *value,
+                         void *object)
+{
+    struct jobs_checker *own = read_checker(l, k, value, true);
+    struct draft *d = object;
+
+    if (own == NULL)
+        return;
+    d->interactor = own;
+    d->interactive = value->key;
+}
+
+void key_set_transcript(struct loader *l, const struct key *k, const struct node *value,
+                        void *object)
+{
+    (void)value_in_unit(l, value, k->name, JOBS_UNIT_SIZE, k->min, k->max,
+                        &((struct checker_draft *)object)->checker.transcript);
 }
 
 /* ---- those of jobs ---- */
@@ -241,11 +283,12 @@ static void bound_output(struct jobs_job *job)
     of_step->value[JOBS_LIMIT_STDOUT] = JOBS_CHECKED_MAX;
 }
 
-/* A checker that `defaults` give is another one for each job: by its name, and its root. */
+/* One that `defaults` give is another one for each job: by its name, and its root. */
 void checker_settle(struct loader *l, struct draft *d)
 {
     const struct jobs_checker *of;
     struct jobs_checker *own;
+    struct jobs_step *last = d->job.n_steps > 0 ? &d->job.steps[d->job.n_steps - 1] : NULL;
 
     d->job.checker = NULL;
     for (size_t i = 0; i + 1 < d->job.n_steps; i++)
@@ -256,16 +299,18 @@ void checker_settle(struct loader *l, struct draft *d)
                        d->job.steps[i].name);
             return;
         }
-    of = d->job.n_steps > 0 ? d->job.steps[d->job.n_steps - 1].expect.checker : NULL;
+    of = last == NULL ? NULL : d->interactor != NULL ? d->interactor : last->expect.checker;
     if (of == NULL || !budget_charge(l, d->name, 24))
         return;
     own = arena_alloc(l->plan->arena, sizeof(*own));
     *own = *of;
     own->job = arena_alloc(l->plan->arena, sizeof(*own->job));
     *own->job = *of->job;
-    own->job->name = arena_printf(l->plan->arena, "%s.checker", d->job.name);
+    own->job->name = arena_printf(l->plan->arena, "%s.%s", d->job.name, jobs_checker_word(own));
     d->job.checker = own;
     bound_output(&d->job);
+    if (own->interactive) /* what is expected is the answer that it is given */
+        last->expect.checker = own;
 }
 
 void checkers_resolve(struct loader *l)

@@ -60,7 +60,8 @@ static const char *why_wanted(const struct jobs_job *job)
     if (job->artifacts.paths.patterns != NULL)
         return "its artifacts come from running it";
     if (job->checker != NULL)
-        return "what its checker says comes from running it";
+        return job->checker->interactive ? "what its interactor says comes from running it"
+                                         : "what its checker says comes from running it";
     if (jobs_leaves_tests(job))
         return "what its own tests say comes from running it";
     return NULL;

@@ -10,8 +10,8 @@ struct jobs_job;
 enum jobs_protocol {
     JOBS_PROTOCOL_KATTIS,
     JOBS_PROTOCOL_TESTLIB,
-    JOBS_PROTOCOL_CMS,
     JOBS_PROTOCOL_EXIT,
+    JOBS_PROTOCOL_CMS, /* of checkers alone */
 };
 /* What an exit code of it means. */
 enum jobs_checked {
@@ -33,12 +33,23 @@ enum jobs_checked {
 #define JOBS_CHECKER_FEEDBACK JOBS_CHECKER_DIR "/feedback"
 /* How much output it is given where no limit says so, in bytes. */
 #define JOBS_CHECKED_MAX (UINT64_C(8) << 20)
-/* A program that judges what a job wrote, once that is over. */
+/* Where one that talks with the job may write what testlib calls its output. */
+#define JOBS_CHECKER_LOG JOBS_CHECKER_FEEDBACK "/output"
+#define JOBS_TRANSCRIPT_MAX ((uint64_t)64 << 20)
+/* A program that judges what a job wrote, once that is over; or, `interactive`, one that runs
+ * beside the job, each of which reads what the other writes. */
 struct jobs_checker {
-    /* what runs: none of plan->jobs, and named "JOB.checker" */
+    /* what runs: none of plan->jobs, and named "JOB.checker", or "JOB.interactor" */
     struct jobs_job *job;
+    uint64_t transcript; /* how much of what the two say is kept, bytes; 0: nothing */
     enum jobs_protocol protocol;
     uint8_t meaning[256]; /* enum jobs_checked, by exit code */
     bool has_root;        /* the file says it; else it has the job's */
+    bool interactive;
     int line;
 };
+/* How it is called in what is said of it. */
+static inline const char *jobs_checker_word(const struct jobs_checker *c)
+{
+    return c->interactive ? "interactor" : "checker";
+}

@@ -25,20 +25,8 @@ extern const struct choice keys_choices_network[];
                                          .keys = id_##_list,                                       \
                                          .n = ARRAY_SIZE(id_##_list),                              \
                                          .free_names = true}
-/* A table that only the documentation reads, because no key that uses it is supported yet. */
-#define LATER_TABLE(id_, title_, ...)                                                              \
-    static const struct key id_##_list[] = {__VA_ARGS__};                                          \
-    static const struct key_table keys_##id_ = {.id = #id_,                                        \
-                                                .title = (title_),                                 \
-                                                .what = (title_),                                  \
-                                                .keys = id_##_list,                                \
-                                                .n = ARRAY_SIZE(id_##_list)}
 /* Of cases: keys_cases.c */
 #define WORDS_POINTS "a number such as 10 or 2.5"
 #define WORDS_VISIBILITY "visible, hidden, after-due or after-published"
 #define POINTS_MAX ((uint64_t)1000 * 1000 * 1000) /* thousandths */
 extern const struct choice choices_visibility[], choices_stop[], choices_capture[];
-#define LATER(name_, value_, help_)                                                                \
-    {                                                                                              \
-        .name = (name_), .value = (value_), .help = (help_)                                        \
-    }

@@ -420,7 +420,13 @@ TABLE(
      .forms = FORM_ONE,
      .type = TYPE_TEXT,
      .set = key_set_output},
-    LATER("interactive", "a map", "a program that talks with the job, and judges it"),
+    {.name = "interactive",
+     .value = "a map such as {run: [./judge], protocol: kattis}",
+     .help = "a program that talks with the job, and judges it: each reads on its standard input "
+             "what the other writes to its standard output (docs/checkers.md)",
+     .forms = FORM_OBJECT,
+     .sub = &keys_interactive,
+     .set = key_set_interactive},
     {.name = "junit",
      .value = "paths or globs in the job, or a map",
      .help =
@@ -527,11 +533,12 @@ TABLE(
      .offset = JOB_FIELD(tags)});
 
 const struct key_table *const keys_all[] = {
-    &keys_file,  &keys_included,  &keys_root,      &keys_job,        &keys_limits,
-    &keys_step,  &keys_after,     &keys_need,      &keys_allowed,    &keys_expect,
-    &keys_input, &keys_artifacts, &keys_tests,     &keys_coverage,   &keys_service,
-    &keys_ready, &keys_mount,     &keys_seccomp,   &keys_namespaces, &keys_matrix,
-    &keys_axis,  &keys_pools,     &keys_exclusive, &keys_cache,      &keys_twice,
-    &keys_io,    &keys_network,   &keys_secret,    &keys_tolerance,  &keys_case,
-    &keys_group, &keys_checker,   &keys_exits,     &keys_reference,  NULL,
+    &keys_file,  &keys_included,  &keys_root,        &keys_job,        &keys_limits,
+    &keys_step,  &keys_after,     &keys_need,        &keys_allowed,    &keys_expect,
+    &keys_input, &keys_artifacts, &keys_tests,       &keys_coverage,   &keys_service,
+    &keys_ready, &keys_mount,     &keys_seccomp,     &keys_namespaces, &keys_matrix,
+    &keys_axis,  &keys_pools,     &keys_exclusive,   &keys_cache,      &keys_twice,
+    &keys_io,    &keys_network,   &keys_secret,      &keys_tolerance,  &keys_case,
+    &keys_group, &keys_checker,   &keys_interactive, &keys_exits,      &keys_reference,
+    NULL,
 };

@@ -4,20 +4,79 @@
 
 static const struct choice choices_protocol[] = {[JOBS_PROTOCOL_KATTIS] = {"kattis", true},
                                                  [JOBS_PROTOCOL_TESTLIB] = {"testlib", true},
-                                                 [JOBS_PROTOCOL_CMS] = {"cms", true},
                                                  [JOBS_PROTOCOL_EXIT] = {"exit", true},
+                                                 [JOBS_PROTOCOL_CMS] = {"cms", true},
                                                  {0}};
+static const struct choice choices_talk[] = {[JOBS_PROTOCOL_KATTIS] = {"kattis", true},
+                                             [JOBS_PROTOCOL_TESTLIB] = {"testlib", true},
+                                             [JOBS_PROTOCOL_EXIT] = {"exit", true},
+                                             {0}};
 
-/* What it has of a job's keys is set as a job's. */
-TABLE(checker, "Keys of `checker`", "'checker'",
-      {.name = "run",
-       .value = "text or an argv list",
-       .fallback = "required",
-       .help = "as a job's; what the protocol hands over follows as arguments",
-       .forms = FORM_ONE | FORM_LIST,
-       .type = TYPE_TEXT,
-       .set = key_set_of_checker,
-       .required = true},
+/* What one has of a job's keys is set as a job's. */
+#define RUN_KEY                                                                                    \
+    {                                                                                              \
+        .name = "run", .value = "text or an argv list", .fallback = "required",                    \
+        .help = "as a job's; what the protocol hands over follows as arguments",                   \
+        .forms = FORM_ONE | FORM_LIST, .type = TYPE_TEXT, .set = key_set_of_checker,               \
+        .required = true                                                                           \
+    }
+
+#define OTHER_KEYS(limits_help_)                                                                   \
+    {.name = "args",                                                                               \
+     .value = "a list of arguments",                                                               \
+     .help = "after those of the protocol",                                                        \
+     .forms = FORM_LIST,                                                                           \
+     .type = TYPE_TEXT,                                                                            \
+     .set = key_set_checker_args},                                                                 \
+        {.name = "exits",                                                                          \
+         .value = "a map such as {wrong: 5, fail: 6}",                                             \
+         .fallback = "the protocol's",                                                             \
+         .help = "what its exit codes mean, where that differs; one that means nothing is the "    \
+                 "verdict `error`",                                                                \
+         .forms = FORM_OBJECT,                                                                     \
+         .sub = &keys_exits,                                                                       \
+         .set = key_set_checker_exits},                                                            \
+        {.name = "rootfs",                                                                         \
+         .value = "a root's name",                                                                 \
+         .fallback = "the job's, without what any job has written",                                \
+         .help = "which root is the lower layer",                                                  \
+         .forms = FORM_ONE,                                                                        \
+         .type = TYPE_NAME,                                                                        \
+         .set = key_set_of_checker},                                                               \
+        {.name = "inputs",                                                                         \
+         .value = "paths, or maps of from, to and mode",                                           \
+         .help = "as a job's",                                                                     \
+         .forms = FORM_ONE | FORM_LIST | FORM_OBJECT | FORM_OBJECTS,                               \
+         .type = TYPE_HOST_PATH,                                                                   \
+         .sub = &keys_input,                                                                       \
+         .set = key_set_of_checker},                                                               \
+        {.name = "limits",                                                                         \
+         .value = "a map of limits",                                                               \
+         .fallback = "`{wall: 30s, memory: 512M}`",                                                \
+         .help = (limits_help_),                                                                   \
+         .forms = FORM_OBJECT,                                                                     \
+         .sub = &keys_limits,                                                                      \
+         .set = key_set_of_checker},                                                               \
+        {.name = "workdir",                                                                        \
+         .value = "an absolute path in its sandbox",                                               \
+         .fallback = "`/work`",                                                                    \
+         .help = "where it starts; made when missing",                                             \
+         .forms = FORM_ONE,                                                                        \
+         .type = TYPE_PATH,                                                                        \
+         .set = key_set_of_checker},                                                               \
+        {.name = "env",                                                                            \
+         .value = "a map of environment variables",                                                \
+         .help = "as a job's; nothing of the job's own",                                           \
+         .forms = FORM_MAP,                                                                        \
+         .type = TYPE_TEXT,                                                                        \
+         .set = key_set_of_checker},                                                               \
+    {                                                                                              \
+        .name = "user", .value = "root, a user's name, UID or UID:GID",                            \
+        .fallback = "`root` (of its own user namespace)", .help = "who runs it",                   \
+        .forms = FORM_ONE, .type = TYPE_TEXT, .set = key_set_of_checker                            \
+    }
+
+TABLE(checker, "Keys of `checker`", "'checker'", RUN_KEY,
       {.name = "protocol",
        .value = "kattis, testlib, cms or exit",
        .fallback = "required",
@@ -30,61 +89,32 @@ TABLE(checker, "Keys of `checker`", "'checker'",
        .set = key_set_choice,
        .offset = offsetof(struct jobs_checker, protocol),
        .required = true},
-      {.name = "args",
-       .value = "a list of arguments",
-       .help = "after those of the protocol",
-       .forms = FORM_LIST,
-       .type = TYPE_TEXT,
-       .set = key_set_checker_args},
-      {.name = "exits",
-       .value = "a map such as {wrong: 5, fail: 6}",
-       .fallback = "the protocol's",
-       .help = "what its exit codes mean, where that differs; one that means nothing is the "
-               "verdict `error`",
-       .forms = FORM_OBJECT,
-       .sub = &keys_exits,
-       .set = key_set_checker_exits},
-      {.name = "rootfs",
-       .value = "a root's name",
-       .fallback = "the job's, without what any job has written",
-       .help = "which root is the lower layer",
+      OTHER_KEYS("quotas of its own; one that strikes is the verdict `error`"));
+
+TABLE(interactive, "Keys of `interactive`", "'interactive'", RUN_KEY,
+      {.name = "protocol",
+       .value = "kattis, testlib or exit",
+       .fallback = "required",
+       .help = "`kattis`: `INPUT ANSWER FEEDBACK/`, 42 accepts, 43 rejects; `testlib`: `INPUT "
+               "OUTPUT ANSWER`, 0 accepts; `exit`: `INPUT ANSWER`, 0 accepts, 1 rejects",
        .forms = FORM_ONE,
-       .type = TYPE_NAME,
-       .set = key_set_of_checker},
-      {.name = "inputs",
-       .value = "paths, or maps of from, to and mode",
-       .help = "as a job's",
-       .forms = FORM_ONE | FORM_LIST | FORM_OBJECT | FORM_OBJECTS,
-       .type = TYPE_HOST_PATH,
-       .sub = &keys_input,
-       .set = key_set_of_checker},
-      {.name = "limits",
-       .value = "a map of limits",
-       .fallback = "`{wall: 30s, memory: 512M}`",
-       .help = "quotas of its own; one that strikes is the verdict `error`",
-       .forms = FORM_OBJECT,
-       .sub = &keys_limits,
-       .set = key_set_of_checker},
-      {.name = "workdir",
-       .value = "an absolute path in the checker's sandbox",
-       .fallback = "`/work`",
-       .help = "where it starts; made when missing",
+       .type = TYPE_CHOICE,
+       .choices = choices_talk,
+       .set = key_set_choice,
+       .offset = offsetof(struct jobs_checker, protocol),
+       .required = true},
+      {.name = "transcript",
+       .value = WORDS_SIZE,
+       .fallback = "none",
+       .help = "keeps what the two write to each other as `logs/JOB.transcript`, that much of it; "
+               "at most 64M",
        .forms = FORM_ONE,
-       .type = TYPE_PATH,
-       .set = key_set_of_checker},
-      {.name = "env",
-       .value = "a map of environment variables",
-       .help = "as a job's; nothing of the job's own",
-       .forms = FORM_MAP,
-       .type = TYPE_TEXT,
-       .set = key_set_of_checker},
-      {.name = "user",
-       .value = "root, a user's name, UID or UID:GID",
-       .fallback = "`root` (of the checker's own user namespace)",
-       .help = "who runs it",
-       .forms = FORM_ONE,
-       .type = TYPE_TEXT,
-       .set = key_set_of_checker});
+       .type = TYPE_SIZE,
+       .min = 1,
+       .max = JOBS_TRANSCRIPT_MAX,
+       .set = key_set_transcript},
+      OTHER_KEYS("quotas of its own; one that strikes is the verdict `error`; `wall` counts from "
+                 "the end of the job"));
 
 #define EXIT_KEY(name_, meaning_, help_)                                                           \
     {                                                                                              \

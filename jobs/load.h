@@ -115,6 +115,9 @@ struct draft {
     enum jobs_visibility visibility;
     bool has_points, has_visibility;
     struct jobs_expect expect;
+    const struct jobs_checker *interactor; /* or NULL */
+    const struct node *interactive;        /* the key that says so */
+    const struct node *map;                /* its own, in the file; NULL for what has none */
 };
 
 /* What of a job's draft is asked for once all jobs are read. */
@@ -188,7 +191,7 @@ struct key {
     const struct key_table *sub;
     const struct choice *choices; /* up to one without a name */
     uint64_t min, max;            /* in the model's unit; max 0: no bounds */
-    key_set_fn *set;              /* NULL: known, but not supported yet */
+    key_set_fn *set;
     /* for the general setters: where in the object the value goes */
     size_t offset;
     bool required;
@@ -207,7 +210,8 @@ extern const struct key_table keys_file, keys_included, keys_root, keys_job, key
     keys_twice, keys_expect, keys_tolerance, keys_input, keys_secret, keys_artifacts, keys_tests,
     keys_coverage, keys_io, keys_seccomp, keys_network, keys_after, keys_cache, keys_need,
     keys_allowed, keys_matrix, keys_axis, keys_pools, keys_exclusive, keys_service, keys_ready,
-    keys_mount, keys_namespaces, keys_case, keys_group, keys_checker, keys_exits, keys_reference;
+    keys_mount, keys_namespaces, keys_case, keys_group, keys_checker, keys_exits, keys_interactive,
+    keys_reference;
 /* Of the configuration file: no part of the job file. */
 extern const struct key_table keys_settings, keys_settings_cache;
 /* Every table of the job file, NULL-terminated: for the documentation and the tests. */
@@ -222,8 +226,6 @@ const struct key *key_find(const struct key_table *table, const char *name);
 /* Reports a key that the table does not have, with what may have been meant. unknown.c */
 void unknown_key(struct loader *l, const struct key_table *table, const struct node *value);
 void unknown_keys_free(struct loader *l);
-/* Reports a key that is known and not carried out yet, with what to write until it is. unknown.c */
-void unsupported_key(struct loader *l, const struct key_table *table, const struct node *key);
 /* Whether the map has an unknown key in whose message the key `name` was suggested: that it is
  * missing need then not be said as well. unknown.c */
 bool key_was_meant(const struct key_table *table, const struct node *map, const char *name);
@@ -406,9 +408,9 @@ void compare_check(struct loader *l, const struct node *map, const struct jobs_e
 /* Whether a map's own `compare` (NULL: it has none) makes a key pointless that lies below the map.
  * job_compare.c */
 bool compare_drops(const struct node *compare, const char *key);
-/* of expect, and of a checker: job_checker.c */
-key_set_fn key_set_checker, key_set_of_checker, key_set_checker_args, key_set_checker_exits,
-    key_set_checker_exit;
+/* of expect, of a job, and of what judges one: job_checker.c */
+key_set_fn key_set_checker, key_set_interactive, key_set_of_checker, key_set_checker_args,
+    key_set_checker_exits, key_set_checker_exit, key_set_transcript;
 /* of a need: needs.c */
 key_set_fn key_set_need_when, key_set_need_optional;
 /* of a job: ends.c */
@@ -450,8 +452,11 @@ size_t input_of_item(struct arena *arena, const struct jobs_job *job, const stru
 void taken_resolve(struct loader *l);
 /* Whether a path is the sandbox's to fill: the kernel's own file systems and the devices are. */
 bool input_belongs_to_sandbox(const char *path);
-/* Makes the checker of its last step the job's own, once steps are read. job_checker.c */
+/* Makes the checker of its last step the job's own, or what talks with it, once steps are read.
+ * job_checker.c */
 void checker_settle(struct loader *l, struct draft *d);
+/* Refuses what does not go with `interactive`. job_interactive.c */
+void interactive_check(struct loader *l, const struct draft *d);
 /* Gives checkers the roots of their jobs, when those are known. job_checker.c */
 void checkers_resolve(struct loader *l);
 /* Reads `cache`, whose paths become further inputs. Called when the others are known. job_caches.c

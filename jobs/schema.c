@@ -228,14 +228,12 @@ static json_t *value_schema(const struct key *k)
     return json_pack("{s:o}", "anyOf", forms);
 }
 
-/* A key that is not supported yet is named, and allows no value: just what the parser does. */
 static json_t *key_schema(const struct key *k)
 {
-    json_t *s = k->set != NULL ? value_schema(k) : json_pack("{s:{}}", "not");
+    json_t *s = value_schema(k);
     cleanup_free char *text =
-        xasprintf("%s%s%s%s%s", k->set == NULL ? "Not supported yet. " : "", k->help,
-                  k->fallback != NULL ? " (default: " : "", k->fallback != NULL ? k->fallback : "",
-                  k->fallback != NULL ? ")" : "");
+        xasprintf("%s%s%s%s", k->help, k->fallback != NULL ? " (default: " : "",
+                  k->fallback != NULL ? k->fallback : "", k->fallback != NULL ? ")" : "");
 
     schema_set(s, "description", json_string(text));
     return s;

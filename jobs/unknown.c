@@ -25,10 +25,8 @@
 static const struct foreign_word {
     const char *table; /* id of the key table that lacks the word */
     const char *word;
-    const char *key; /* the key of that table that is meant, or NULL */
-    /* the rest of the message; NULL: `key` is not supported yet, what to do is in its row of
-     * unsupported_keys */
-    const char *instead;
+    const char *key;     /* the key of that table that is meant, or NULL */
+    const char *instead; /* the rest of the message */
 } foreign_words[] = {
     {"job", "command", "run", "it is called 'run' here"},
     {"job", "commands", "run", "it is called 'run' here"},
@@ -226,24 +224,6 @@ static const struct foreign_word {
     {"included", "name", NULL, "it is called what the job file says"},
 };
 
-/* What a file can say today in place of a key that is not carried out yet. */
-static const struct {
-    const char *table;
-    const char *key;
-    const char *instead;
-} unsupported_keys[] = {
-    {"job", "interactive", "let the job start both programs, and judge what it prints"},
-};
-
-/* Returns what to do until the key is supported, or NULL. */
-static const char *until_supported(const struct key_table *table, const char *key)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(unsupported_keys); i++)
-        if (str_eq(unsupported_keys[i].table, table->id) && str_eq(unsupported_keys[i].key, key))
-            return unsupported_keys[i].instead;
-    return NULL;
-}
-
 static const struct foreign_word *find_foreign(const struct key_table *table, const char *word)
 {
     for (size_t i = 0; i < ARRAY_SIZE(foreign_words); i++)
@@ -344,31 +324,17 @@ static const char *meant_by(const struct key_table *table, const struct node *va
 static void say_foreign(struct loader *l, const struct key_table *table, const struct node *key,
                         const struct foreign_word *foreign)
 {
-    if (foreign->instead != NULL)
-        problem_at(l, key, "unknown key '%s' in %s: %s", key->text, table->what, foreign->instead);
-    else
-        problem_at(l, key,
-                   "unknown key '%s' in %s: it is called '%s' here, which is not supported yet; "
-                   "until it is: %s",
-                   key->text, table->what, foreign->key, until_supported(table, foreign->key));
+    problem_at(l, key, "unknown key '%s' in %s: %s", key->text, table->what, foreign->instead);
 }
 
-/* A slip: with what to do where the key that was meant is not supported either, so that nobody
- * mends the one to be told of the other. */
 static void say_near(struct loader *l, const struct key_table *table, const struct node *key,
                      const char *near, const struct key *map)
 {
-    const struct key_table *of = map != NULL ? map->sub : table;
-    const char *until = key_find(of, near)->set == NULL ? until_supported(of, near) : NULL;
-    const char *more = until != NULL ? " It is not supported yet; until it is: " : "";
-
-    until = until != NULL ? until : "";
     if (map != NULL)
-        problem_at(l, key, "unknown key '%s' in %s, did you mean '%s' under '%s'?%s%s", key->text,
-                   table->what, near, map->name, more, until);
+        problem_at(l, key, "unknown key '%s' in %s, did you mean '%s' under '%s'?", key->text,
+                   table->what, near, map->name);
     else
-        problem_at(l, key, "unknown key '%s', did you mean '%s'?%s%s", key->text, near, more,
-                   until);
+        problem_at(l, key, "unknown key '%s', did you mean '%s'?", key->text, near);
 }
 
 static int compare_nodes(const void *a, const void *b)
@@ -458,12 +424,4 @@ bool key_was_meant(const struct key_table *table, const struct node *map, const 
             return true;
     }
     return false;
-}
-
-void unsupported_key(struct loader *l, const struct key_table *table, const struct node *key)
-{
-    const char *until = until_supported(table, key->text);
-
-    problem_at(l, key, "key '%s' is not supported yet%s%s", key->text,
-               until != NULL ? "; until it is: " : "", until != NULL ? until : "");
 }

@@ -338,7 +338,8 @@ void reports_file_name(const char *id, char *buf, size_t size)
         (void)snprintf(buf, size, "%%");
 }
 
-static const char *const log_suffixes[REPORTS_LOG_COUNT] = {".stdout", ".stderr", ".log"};
+static const char *const log_suffixes[REPORTS_LOG_COUNT + 1] = {".stdout", ".stderr", ".log",
+                                                                ".transcript"};
 
 static int remove_earlier(int dir, const char *name)
 {
@@ -369,6 +370,21 @@ int reports_out_open_logs(struct reports_out *out, const char *id,
         else
             ret_fds[i] = fds[i];
     return r;
+}
+
+int reports_out_open_transcript(struct reports_out *out, const char *id, int *ret_fd,
+                                struct cupel_error *err)
+{
+    char base[REPORTS_FILE_NAME_SIZE], name[256];
+    int fd;
+
+    reports_file_name(id, base, sizeof(base));
+    (void)snprintf(name, sizeof(name), "%s%s", base, log_suffixes[REPORTS_LOG_COUNT]);
+    fd = outdir_make_file(out->logsfd, name, O_WRONLY, &out->owner);
+    if (fd < 0)
+        return out_fail(out, "create a transcript in logs/ of", fd, err);
+    *ret_fd = fd;
+    return 0;
 }
 
 int reports_out_open_artifacts(struct reports_out *out, const char *id, int *ret_dir,

@@ -293,6 +293,9 @@ enum reports_log { REPORTS_LOG_STDOUT, REPORTS_LOG_STDERR, REPORTS_LOG_MERGED, R
  * artifacts/NAME of an earlier run. */
 int reports_out_open_logs(struct reports_out *out, const char *id,
                           int ret_fds[static REPORTS_LOG_COUNT], struct cupel_error *err);
+/* Creates logs/NAME.transcript anew, of a job that talked with what judges it. */
+int reports_out_open_transcript(struct reports_out *out, const char *id, int *ret_fd,
+                                struct cupel_error *err);
 /* Makes artifacts/NAME, empty, whatever was there, and opens it. */
 int reports_out_open_artifacts(struct reports_out *out, const char *id, int *ret_dir,
                                struct cupel_error *err);

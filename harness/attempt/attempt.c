@@ -11,6 +11,7 @@
 #include "harness/attempt/attempt_events.h"
 #include "harness/attempt/attempt_limits.h"
 #include "harness/attempt/caches.h"
+#include "harness/attempt/interactor.h"
 #include "harness/attempt/keep_failed.h"
 #include "harness/attempt/launch.h"
 #include "harness/attempt/ready_exec.h"
@@ -51,6 +52,7 @@ enum {
     POLL_GONE,
     POLL_HOLD,  /* of a job with services: it is set up */
     POLL_READY, /* of a service: a try whether it is */
+    POLL_INTERACTOR,
     POLL_COUNT,
     POLL_SERVICES = POLL_COUNT + FORWARD_POLLS, /* or a pair's, which are fewer */
     POLL_ALL = POLL_SERVICES + SERVICES_POLLS
@@ -61,6 +63,7 @@ static nfds_t poll_more(const struct attempt *a, struct pollfd fds[static POLL_A
 {
     fds[POLL_HOLD] = (struct pollfd){.fd = services_wait_for(a), .events = POLLIN};
     fds[POLL_READY].fd = -1;
+    fds[POLL_INTERACTOR] = (struct pollfd){.fd = interactor_wait_for(a), .events = POLLIN};
     if (a->ctx->ready != NULL)
         ready_poll(a->ctx->ready, &fds[POLL_READY]);
     for (size_t i = POLL_COUNT; i < POLL_SERVICES; i++)
@@ -80,6 +83,8 @@ static void serve_more(struct attempt *a, const struct pollfd fds[static POLL_AL
         forward_serve(&a->forward, fds + POLL_COUNT);
     else if (a->paired)
         attempt_serve_pair(a, fds + POLL_COUNT);
+    if (fds[POLL_INTERACTOR].revents != 0)
+        interactor_serve(a);
     if (fds[POLL_HOLD].revents != 0)
         services_begin(a, fds[POLL_HOLD].revents);
     else if (a->services != NULL)
@@ -259,8 +264,10 @@ static void start_and_watch(struct attempt *a, struct attempt_ahead *ahead)
 {
     struct limits_view v = attempt_limits(a);
     struct cupel_error err;
-    int r = attempt_start(a, ahead, &err);
+    int r = interactor_begin(a, &err);
 
+    if (r == 0)
+        r = attempt_start(a, ahead, &err);
     if (r == -ECANCELED)
         note_cancelled(a);
     if (r < 0) {
@@ -382,6 +389,12 @@ void attempt_run(struct attempt_context *ctx, const struct instance *instance,
     if (a.paired) {
         pair_begin(&a.pair, steal_fd(&ctx->pair));
         ret->facts.pair.other = ctx->pair_with;
+        if (instance->judge != NULL) {
+            a.pair.ends = ctx->ends;
+            a.pair.side = PAIR_JUDGE;
+            a.pair.transcript = ctx->transcript;
+            a.pair.transcript_max = instance->judge->transcript;
+        }
     }
     a.services = services_new(&a);
     (void)clock_gettime(CLOCK_REALTIME, &ret->facts.started);
@@ -397,6 +410,7 @@ void attempt_run(struct attempt_context *ctx, const struct instance *instance,
     if (a.forwards)
         forward_end(&a.forward);
     services_free(a.services);
+    interactor_free(&a);
     if (a.has_sandbox && ctx->run->keep_failed > 0)
         keep_failed_store(ctx, instance, &a.sandbox, a.caches, ret);
     *ret_leftover = (struct attempt_leftover){a.cgroup, a.sandbox, a.has_sandbox, a.caches};

@@ -30,6 +30,7 @@ struct attempt_times {
     uint64_t group_ns, group_took_ns; /* the cgroup, begun and how long */
 };
 
+struct pair_ends;
 struct attempt_context {
     const struct run *run;
     struct sandbox_stage *stage;
@@ -50,7 +51,10 @@ struct attempt_context {
     /* the next attempt's, which takes it: a socket to the slot that runs the other job of its pair
      * (pair.h), or -EBADF */
     int pair;
-    const char *pair_with;       /* that job's name */
+    const char *pair_with; /* that job's name */
+    /* of a process for checkers, what it shares with its slot (interactor.h): or NULL, -EBADF */
+    struct pair_ends *ends;
+    int transcript;
     struct ready *ready;         /* of the process of a service; else NULL */
     struct checker *checker;     /* who judges what jobs write (checker.h), or NULL */
     struct capture_heads *heads; /* of the process of a checker; else NULL */

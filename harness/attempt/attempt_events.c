@@ -8,12 +8,14 @@
 #include "harness/attempt/billing.h"
 #include "harness/attempt/blame.h"
 #include "harness/attempt/expect_regex.h"
+#include "harness/attempt/interactor.h"
 #include "harness/attempt/slot.h"
 #include "harness/attempt/wire.h"
 #include "harness/run/instances.h"
 #include "harness/run/views.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -59,7 +61,7 @@ static void close_output(struct attempt *a, int which)
 void attempt_serve_pair(struct attempt *a, const struct pollfd fds[static PAIR_POLLS])
 {
     pair_serve(&a->pair, fds);
-    if (!a->pair.gone || !a->pipe_open[0])
+    if (!pair_is_closed(&a->pair) || !a->pipe_open[0])
         return;
     attempt_take_output(a, 0); /* what it wrote before that is in its log */
     a->pipe_open[0] = false;
@@ -98,12 +100,24 @@ void attempt_take_output(struct attempt *a, int which)
     after_output(a);
 }
 
+/* What judges a job has its own time from here on; in milliseconds, as for poll(2). */
+static int wait_at_most(struct attempt *a)
+{
+    uint64_t until = a->interactor != NULL ? interactor_deadline(a) : LIMITS_NEVER,
+             now = clock_monotonic_ns();
+
+    if (until == LIMITS_NEVER)
+        return -1;
+    return until > now ? (int)((until - now) / NSEC_PER_MSEC % INT_MAX) + 1 : 0;
+}
+
 /* Waits for whoever reads what the command has written, the caller or the other job of its pair;
  * false when somebody says not to. */
 static bool wait_for_reader(struct attempt *a)
 {
     struct pollfd fds[1 + FORWARD_POLLS] = {{.fd = a->ctx->orders, .events = POLLIN}};
     struct slot_message m;
+    int n;
 
     if (a->forwards) {
         forward_poll(&a->forward, fds + 1);
@@ -111,8 +125,9 @@ static bool wait_for_reader(struct attempt *a)
     } else {
         pair_poll(&a->pair, fds + 1);
     }
-    if (poll(fds, 1 + (a->forwards ? FORWARD_POLLS : PAIR_POLLS), -1) < 0)
-        return errno == EINTR;
+    n = poll(fds, 1 + (a->forwards ? FORWARD_POLLS : PAIR_POLLS), wait_at_most(a));
+    if (n <= 0)
+        return n < 0 && errno == EINTR;
     if (a->forwards)
         forward_serve(&a->forward, fds + 1);
     else

@@ -26,6 +26,7 @@ struct attempt {
     bool forwards;
     struct pair pair; /* where standard output goes as well, and input comes from another job */
     bool paired;
+    struct interactor *interactor; /* what the other of the pair is, if it is one; or NULL */
     struct services *services;     /* that run beside it, or NULL */
     struct checker_output written; /* what a checker is to judge */
     bool has_sandbox;

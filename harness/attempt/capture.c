@@ -96,7 +96,7 @@ static int put(struct capture *c, int which, const void *data, size_t n, struct 
         return r;
     if (c->ready != NULL)
         ready_remember(c->ready, data, n);
-    if (c->pair != NULL && which == 0)
+    if (c->pair != NULL && c->pair->ends == NULL && which == 0)
         pair_put(c->pair, data, n);
     r = write_log(c, (enum reports_log)which, data, n, err);
     return r < 0 ? r : merge(c, which, data, n, err);
@@ -108,6 +108,8 @@ static int keep(struct capture *c, int which, const void *data, size_t n, struct
     int r;
 
     c->written[which] += n;
+    if (c->pair != NULL && c->pair->ends != NULL && which == 0) /* all of it, and at once */
+        pair_put(c->pair, data, n);
     if (c->ready != NULL)
         ready_take(c->ready, which, data, n);
     if (c->redact == NULL)

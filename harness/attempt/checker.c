@@ -9,12 +9,12 @@
 
 #include "base/weaken.h"
 #include "harness/attempt/attempt_end.h"
-#include "harness/attempt/attempt_state.h"
 #include "harness/attempt/checker_process.h"
+#include "harness/attempt/checker_state.h"
 #include "harness/attempt/deadline.h"
 #include "harness/attempt/expect.h"
+#include "harness/attempt/interactor.h"
 #include "harness/attempt/slot.h"
-#include "harness/attempt/wire.h"
 #include "harness/run/instances.h"
 
 #include <fcntl.h>
@@ -25,15 +25,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-struct checker {
-    pid_t pid;
-    int socket; /* orders go out, results come in; -EBADF: it is gone */
-    int dir;    /* where what is judged is put */
-    const struct run *run;
-    unsigned slot;
-    int orders; /* the slot's; borrowed */
-};
 
 /* ---- the process ---- */
 
@@ -61,8 +52,11 @@ static int start_process(struct checker *c)
     const struct run *run = c->run;
     cleanup_free char *place = place_of(c),
                       *dir = xasprintf("%s/runs/%s/%s", cache_path(run->cache), run->id, place);
-    struct checker_process p = {
-        .number = run->n_slots * (1 + JOBS_SERVICES_MAX) + c->slot, .slot = getpid(), .dir = dir};
+    struct checker_process p = {.number = run->n_slots * (1 + JOBS_SERVICES_MAX) + c->slot,
+                                .slot = getpid(),
+                                .dir = dir,
+                                .ends = c->ends,
+                                .transcript = c->transcript};
     int ends[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
@@ -88,15 +82,20 @@ struct checker *checker_open(const struct run *run, unsigned slot, int orders)
     if (run->n_checkers == 0 || run->streams != NULL)
         return NULL;
     c = xmalloc(sizeof(*c));
-    *c = (struct checker){
-        .pid = -1, .socket = -EBADF, .dir = -EBADF, .run = run, .slot = slot, .orders = orders};
-    if (make_place(c) == 0 && start_process(c) == 0)
+    *c = (struct checker){.pid = -1,
+                          .socket = -EBADF,
+                          .dir = -EBADF,
+                          .run = run,
+                          .slot = slot,
+                          .orders = orders,
+                          .transcript = -EBADF};
+    if (interactor_share(c) == 0 && make_place(c) == 0 && start_process(c) == 0)
         return c;
     checker_close(c);
     return NULL;
 }
 
-static void lose(struct checker *c)
+void checker_lose(struct checker *c)
 {
     base_closep(&c->socket);
     c->socket = -EBADF;
@@ -109,8 +108,9 @@ void checker_close(struct checker *c)
 {
     if (c == NULL)
         return;
-    lose(c);
+    checker_lose(c);
     base_closep(&c->dir);
+    interactor_unshare(c);
     free(c);
 }
 
@@ -213,7 +213,7 @@ static int give(const struct checker *c, const struct given *g, struct cupel_err
                  : 0;
 }
 
-static int give_all(const struct checker *c, const struct attempt *a, struct cupel_error *err)
+int checker_give(const struct checker *c, const struct attempt *a, struct cupel_error *err)
 {
     const struct jobs_job *job = a->job;
     const struct jobs_expect *e = &job->steps[job->n_steps - 1].expect;
@@ -237,7 +237,7 @@ static int give_all(const struct checker *c, const struct attempt *a, struct cup
     return r;
 }
 
-static void take_back(const struct checker *c)
+void checker_take_back(const struct checker *c)
 {
     static const char *const names[] = {CHECKER_INPUT_FILE, CHECKER_OUTPUT_FILE,
                                         CHECKER_ANSWER_FILE};
@@ -253,8 +253,9 @@ void checker_take_output(struct attempt *a, const struct step_facts *last)
     int r;
 
     /* a file that it left: expect_left.c */
-    if (a->job->checker == NULL || a->job->output != NULL || a->forwards ||
-        a->facts->cause != CAUSE_NONE || !last->ended || a->step + 1 != a->facts->n_steps)
+    if (a->job->checker == NULL || a->job->checker->interactive || a->job->output != NULL ||
+        a->forwards || a->facts->cause != CAUSE_NONE || !last->ended ||
+        a->step + 1 != a->facts->n_steps)
         return;
     r = expect_open_output(&a->capture, 0, last, &o->fd, &o->from, &o->len);
     o->known = r == 0;
@@ -267,17 +268,23 @@ void checker_take_output(struct attempt *a, const struct step_facts *last)
 
 /* ---- one check ---- */
 
-static void fail(struct attempt *a, const struct cupel_error *err)
+void checker_fail(struct attempt *a, const struct cupel_error *err)
 {
     if (a->facts->cause == CAUSE_NONE)
         a->facts->harness = *err;
     attempt_note_cause(a, err->kind == CUPEL_ERROR_INPUT ? CAUSE_SUBMISSION : CAUSE_HARNESS, false);
 }
 
-/* Takes what the supervisor says: whoever ends the job ends what judges it. */
-static void take_order(struct attempt *a, const struct checker *c)
+void checker_end_check(const struct checker *c)
 {
-    struct slot_message m, kill_it = {.order = ORDER_KILL};
+    struct slot_message kill_it = {.order = ORDER_KILL};
+
+    (void)send(c->socket, &kill_it, sizeof(kill_it), MSG_NOSIGNAL);
+}
+
+void checker_take_order(struct attempt *a, const struct checker *c)
+{
+    struct slot_message m;
     ssize_t n = recv(a->ctx->orders, &m, sizeof(m), MSG_DONTWAIT);
     bool whole = n == (ssize_t)sizeof(m);
 
@@ -287,7 +294,7 @@ static void take_order(struct attempt *a, const struct checker *c)
         a->facts->time_up = whole && m.order == ORDER_TIME_UP;
     attempt_note_cause(a, CAUSE_CANCELLED, false);
     a->forced |= !whole || m.order == ORDER_KILL;
-    (void)send(c->socket, &kill_it, sizeof(kill_it), MSG_NOSIGNAL);
+    checker_end_check(c);
 }
 
 /* Waits until its result can be read; where the job was ended meanwhile, not for ever. */
@@ -305,7 +312,7 @@ static void wait_for_result(struct attempt *a, const struct checker *c)
         if (n > 0 && fds[0].revents != 0)
             return;
         if (n > 0 && fds[1].revents != 0)
-            take_order(a, c);
+            checker_take_order(a, c);
     }
 }
 
@@ -326,8 +333,22 @@ static void refuse_too_many(struct attempt *a, const struct reports_result *r,
     ret->checked.has_score = false;
     ret->checked.score = 0;
     (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, 0,
-                          "the checker is at fault: it gives more points than the case has");
-    fail(a, &err);
+                          "the %s is at fault: it gives more points than the case has",
+                          jobs_checker_word(a->job->checker));
+    checker_fail(a, &err);
+}
+
+void checker_take_words(struct attempt *a, const struct reports_result *r,
+                        struct attempt_result *ret)
+{
+    ret->checked = (struct checked){.has_score = r->has_score,
+                                    .score = r->score,
+                                    .has_multiplier = r->has_multiplier,
+                                    .multiplier = r->multiplier,
+                                    .for_staff = copy_of(r->message_for_staff),
+                                    .for_all = copy_of(r->message_for_all)};
+    if (r->verdict == REPORTS_PASSED)
+        refuse_too_many(a, r, ret);
 }
 
 static void take_result(struct attempt *a, const struct reports_result *r,
@@ -336,23 +357,16 @@ static void take_result(struct attempt *a, const struct reports_result *r,
     struct step_facts *last = &a->facts->steps[a->facts->n_steps - 1];
     struct cupel_error err;
 
-    ret->checked = (struct checked){.has_score = r->has_score,
-                                    .score = r->score,
-                                    .has_multiplier = r->has_multiplier,
-                                    .multiplier = r->multiplier,
-                                    .for_staff = copy_of(r->message_for_staff),
-                                    .for_all = copy_of(r->message_for_all)};
-    if (r->verdict == REPORTS_PASSED) {
-        refuse_too_many(a, r, ret);
+    checker_take_words(a, r, ret);
+    if (r->verdict == REPORTS_PASSED)
         return;
-    }
     if (r->verdict == REPORTS_FAILED) {
         last->output_differs = true;
         (void)snprintf(last->difference, sizeof(last->difference), "%s", r->evidence);
         return;
     }
     (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, 0, "%s", r->evidence);
-    fail(a, &err);
+    checker_fail(a, &err);
 }
 
 static void order_check(struct attempt *a, struct checker *c, struct attempt_result *ret)
@@ -369,10 +383,10 @@ static void order_check(struct attempt *a, struct checker *c, struct attempt_res
         r = wire_receive(c->socket, &w);
     }
     if (r < 0) {
-        lose(c);
+        checker_lose(c);
         (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, 0,
                               "the process that ran the checker died");
-        fail(a, &err);
+        checker_fail(a, &err);
         return;
     }
     take_result(a, &w.result, ret);
@@ -384,18 +398,22 @@ void checker_ask(struct attempt *a, struct attempt_result *ret)
     struct checker *c = a->ctx->checker;
     struct cupel_error err;
 
+    if (a->interactor != NULL) {
+        interactor_ask(a, ret);
+        return;
+    }
     if (a->job->checker == NULL || !a->written.known ||
         (ret->job.verdict != REPORTS_PASSED && !weakened("checker-last")))
         return;
     if (c == NULL || c->socket < 0) {
         (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, 0,
                               "there is no process to run the checker of job '%s'", a->job->name);
-        fail(a, &err);
-    } else if (give_all(c, a, &err) < 0) {
-        fail(a, &err);
+        checker_fail(a, &err);
+    } else if (checker_give(c, a, &err) < 0) {
+        checker_fail(a, &err);
     } else {
         order_check(a, c, ret);
-        take_back(c);
+        checker_take_back(c);
     }
     verdict_of_job(a->job, a->facts, &ret->job);
 }

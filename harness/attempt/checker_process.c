@@ -15,6 +15,7 @@
 #include "harness/attempt/wire.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -58,7 +59,9 @@ static void job_make(struct checker_job *j, const struct checker_process *p,
                                            .mode = JOBS_INPUT_COPY};
     j->job.inputs = j->inputs;
     j->job.n_inputs = n + 2;
-    if (c->protocol == JOBS_PROTOCOL_KATTIS || c->protocol == JOBS_PROTOCOL_EXIT)
+    if (c->interactive) /* it lasts as long as the job; the slot sees to what comes then */
+        j->job.limits.set &= ~(1u << JOBS_LIMIT_WALL);
+    else if (c->protocol == JOBS_PROTOCOL_KATTIS || c->protocol == JOBS_PROTOCOL_EXIT)
         j->job.stdin_file = path_of(j->output);
 }
 
@@ -133,13 +136,14 @@ static void read_all(struct feedback *f, int root, struct checker_words *w)
 }
 
 /* Says that the check came to nothing, and why; whatever it has printed is for the staff. */
-static void blame(struct attempt_result *result, const struct capture_heads *heads, const char *why)
+static void blame(const struct jobs_checker *judge, struct attempt_result *result,
+                  const struct capture_heads *heads, const char *why)
 {
     cleanup_free char *copy = xstrdup(why);
 
     result->job.verdict = REPORTS_ERROR;
-    (void)snprintf(result->job.evidence, sizeof(result->job.evidence),
-                   "the checker is at fault: %s", copy);
+    (void)snprintf(result->job.evidence, sizeof(result->job.evidence), "the %s is at fault: %s",
+                   jobs_checker_word(judge), copy);
     if (heads->n[1] > 0 && result->checked.for_staff == NULL)
         result->checked.for_staff = strndup(heads->text[1], heads->n[1]);
 }
@@ -153,10 +157,12 @@ static void judge(const struct attempt_context *ctx, const struct checker_job *j
     struct feedback f = {.failed = false};
     cleanup_close int root = -EBADF;
 
+    if (j->instance.judge->interactive) /* that was for the job */
+        words.out = (struct checker_text){.text = NULL};
     if (result->job.verdict == REPORTS_CANCELLED)
         return;
     if (result->job.verdict != REPORTS_PASSED) { /* each exit code passes */
-        blame(result, h, result->job.evidence);
+        blame(j->instance.judge, result, h, result->job.evidence);
         return;
     }
     root = sandbox_open_root(ctx->stage, &leftover->sandbox);
@@ -165,7 +171,7 @@ static void judge(const struct attempt_context *ctx, const struct checker_job *j
     else if (j->instance.judge->protocol == JOBS_PROTOCOL_KATTIS)
         read_all(&f, root, &words);
     if (f.failed)
-        blame(result, h, f.err.message);
+        blame(j->instance.judge, result, h, f.err.message);
     else
         checker_protocol_judge(j->instance.judge, &words, &result->job, &result->checked);
     for (size_t i = 0; i < ARRAY_SIZE(f.text); i++)
@@ -188,7 +194,8 @@ static struct run run_of_checkers(const struct run *run)
     return own;
 }
 
-static void report_unstarted(const struct attempt_context *ctx, const struct cupel_error *err)
+static void report_unstarted(const struct attempt_context *ctx, const struct jobs_checker *judge,
+                             const struct cupel_error *err)
 {
     struct step_facts step = {0};
     struct judgement of_step = {0};
@@ -196,9 +203,17 @@ static void report_unstarted(const struct attempt_context *ctx, const struct cup
                                     .job = {.verdict = REPORTS_ERROR, .exit = -1},
                                     .steps = &of_step};
 
-    (void)snprintf(result.job.evidence, sizeof(result.job.evidence),
-                   "the checker cannot run: %.600s", err->message);
+    (void)snprintf(result.job.evidence, sizeof(result.job.evidence), "the %s cannot run: %.600s",
+                   jobs_checker_word(judge), err->message);
     (void)wire_send(ctx->orders, 0, &result);
+}
+
+/* The end of its command, or of all of it where something ended that; 0: it never began. */
+static uint64_t end_of(const struct attempt_facts *f)
+{
+    if (f->started_ns == 0)
+        return 0;
+    return f->steps[0].ended ? f->steps[0].ended_ns : f->ended_ns;
 }
 
 static void run_one(struct attempt_context *ctx, const struct checker_process *p,
@@ -211,6 +226,8 @@ static void run_one(struct attempt_context *ctx, const struct checker_process *p
     job_make(&j, p, instance);
     *ctx->heads = (struct capture_heads){.n = {0, 0}};
     attempt_run(ctx, &j.instance, NULL, &result, &leftover);
+    if (ctx->ends != NULL && j.instance.judge->interactive)
+        atomic_store(&ctx->ends->judge_ended_ns, end_of(&result.facts));
     judge(ctx, &j, &leftover, &result);
     (void)wire_send(ctx->orders, 0, &result);
     attempt_result_free(&result);
@@ -237,8 +254,13 @@ _Noreturn void checker_process(const struct run *run, const struct checker_proce
     struct run own = run_of_checkers(run);
     struct slot_view view = {0};
     struct capture_heads *heads = xcalloc(1, sizeof(*heads));
-    struct attempt_context ctx = {
-        .run = &own, .view = &view, .orders = p->orders, .pair = -EBADF, .heads = heads};
+    struct attempt_context ctx = {.run = &own,
+                                  .view = &view,
+                                  .orders = p->orders,
+                                  .pair = -EBADF,
+                                  .ends = p->ends,
+                                  .transcript = p->transcript,
+                                  .heads = heads};
     struct attempt_ahead none = {.instance = NULL};
     struct slot_message m;
     struct cupel_error err;
@@ -248,7 +270,7 @@ _Noreturn void checker_process(const struct run *run, const struct checker_proce
         if (m.order != ORDER_RUN)
             continue; /* what was to end a check came when it was over */
         if (ctx.stage == NULL && open_all(&ctx, p->number, &err) < 0)
-            report_unstarted(&ctx, &err);
+            report_unstarted(&ctx, run->instances[m.instance].judge, &err);
         else
             run_one(&ctx, p, &run->instances[m.instance]);
     }

@@ -62,6 +62,13 @@ static void conclude(const struct check *c, enum reports_verdict verdict, const 
     (void)snprintf(c->ret->evidence, sizeof(c->ret->evidence), "%s", why);
 }
 
+static void reject(const struct check *c, const char *why)
+{
+    c->ret->verdict = REPORTS_FAILED;
+    (void)snprintf(c->ret->evidence, sizeof(c->ret->evidence), "the %s %s",
+                   jobs_checker_word(c->checker), why);
+}
+
 static void blame_checker(const struct check *c, const char *why)
 {
     struct checked *s = c->checked;
@@ -69,7 +76,8 @@ static void blame_checker(const struct check *c, const char *why)
     s->has_score = s->has_multiplier = false;
     s->score = s->multiplier = 0;
     c->ret->verdict = REPORTS_ERROR;
-    (void)snprintf(c->ret->evidence, sizeof(c->ret->evidence), "the checker is at fault: %s", why);
+    (void)snprintf(c->ret->evidence, sizeof(c->ret->evidence), "the %s is at fault: %s",
+                   jobs_checker_word(c->checker), why);
 }
 
 /* A message without its last end of line; NULL: it says nothing. */
@@ -153,16 +161,18 @@ static void take_points(const struct check *c)
     conclude(c, REPORTS_PASSED, "");
     take_number(c, is_cms, t, is_cms ? "its outcome" : "what it says of points");
     if (c->ret->verdict == REPORTS_PASSED && c->checked->score + c->checked->multiplier == 0)
-        conclude(c, REPORTS_FAILED, "the checker gives nothing for the output");
+        reject(c, "gives nothing for the output");
 }
 
-static const struct {
-    const char *why;
-} refusals[JOBS_CHECKED_COUNT] = {
-    [JOBS_CHECKED_WRONG] = {"the checker rejects the output"},
-    [JOBS_CHECKED_PRESENTATION] = {"the checker rejects the form of the output"},
-    [JOBS_CHECKED_DIRT] = {"the checker rejects what follows in the output"},
-    [JOBS_CHECKED_UNEXPECTED_END] = {"the checker finds the output to end too early"},
+/* What it does, of an output and of what it was told. */
+static const char *const refusals[JOBS_CHECKED_COUNT][2] = {
+    [JOBS_CHECKED_WRONG] = {"rejects the output", "rejects what it was told"},
+    [JOBS_CHECKED_PRESENTATION] = {"rejects the form of the output",
+                                   "rejects the form of what it was told"},
+    [JOBS_CHECKED_DIRT] = {"rejects what follows in the output",
+                           "rejects what follows in what it was told"},
+    [JOBS_CHECKED_UNEXPECTED_END] = {"finds the output to end too early",
+                                     "finds what it was told to end too early"},
 };
 
 static void judge_exit_code(const struct check *c, enum jobs_checked meaning)
@@ -188,9 +198,9 @@ static void judge_exit_code(const struct check *c, enum jobs_checked meaning)
     case JOBS_CHECKED_PRESENTATION:
     case JOBS_CHECKED_DIRT:
     case JOBS_CHECKED_UNEXPECTED_END:
-        (void)snprintf(why, sizeof(why), "%s (exit code %d)", refusals[meaning].why,
-                       c->words->exit);
-        conclude(c, REPORTS_FAILED, why);
+        (void)snprintf(why, sizeof(why), "%s (exit code %d)",
+                       refusals[meaning][c->checker->interactive], c->words->exit);
+        reject(c, why);
         break;
     }
 }

@@ -185,6 +185,27 @@ bool evidence_refused_around(const struct jobs_job *job, const struct attempt_fa
 
 /* ---- the other of a pair ---- */
 
+/* Says whose turn it was, of two that both waited. */
+static void add_interaction(const struct attempt_facts *f, uint64_t last, struct strbuf *b)
+{
+    bool by_job = last == f->pair.wrote_ns;
+    uint64_t bytes = by_job ? f->pair.wrote : f->pair.got;
+    char text[UNIT_TEXT_SIZE];
+
+    if (last == 0) {
+        strbuf_adds(b, "; neither the program nor the interactor had written anything");
+        return;
+    }
+    strbuf_addf(b, "; the %s wrote last (%llu byte%s in all, %s after the start)",
+                by_job ? "program" : "interactor", (unsigned long long)bytes, plural(bytes),
+                unit_format_duration(last > f->started_ns ? last - f->started_ns : 0, text));
+    if (by_job)
+        strbuf_adds(b, f->pair.is_line ? ": was all of its output flushed?"
+                                       : ", and no line end: is one missing?");
+    else
+        strbuf_adds(b, ": it was the program's turn");
+}
+
 void evidence_add_pair(const struct attempt_facts *f, struct strbuf *b)
 {
     uint64_t last = f->pair.wrote_ns > f->pair.got_ns ? f->pair.wrote_ns : f->pair.got_ns;
@@ -192,6 +213,10 @@ void evidence_add_pair(const struct attempt_facts *f, struct strbuf *b)
 
     if (f->pair.other == NULL)
         return;
+    if (f->pair.interactive) {
+        add_interaction(f, last, b);
+        return;
+    }
     if (last == 0) {
         strbuf_addf(b, "; neither it nor '%s' had written anything", f->pair.other);
         return;

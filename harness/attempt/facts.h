@@ -53,6 +53,15 @@ struct leak {
 struct pair_facts {
     const char *other; /* the other's name; NULL: the job is none of a pair */
     uint64_t wrote_ns, got_ns;
+    bool interactive;    /* the other is what judges it, and these are known too: */
+    uint64_t wrote, got; /* bytes */
+    bool is_line;        /* what the job wrote ends as a line does */
+};
+
+/* What an interactor has said, where that is the job's verdict whatever else is known of it. */
+struct interactor_facts {
+    enum reports_verdict verdict; /* REPORTS_PASSED: nothing */
+    char evidence[REPORTS_EVIDENCE_SIZE];
 };
 
 /* Of a job, what became of the first of its services that ended while it was needed; of a service,
@@ -140,6 +149,7 @@ struct attempt_facts {
     /* why the results of the job's own tests fail it; empty: they do not */
     char tests_failed[REPORTS_EVIDENCE_SIZE / 2];
     struct pair_facts pair;
+    struct interactor_facts interactor;
     struct service_facts service;
     struct cupel_error harness;
 };

@@ -36,15 +36,18 @@ static uint64_t wanted_by(const struct jobs_job *job, enum goods which)
 
 uint64_t goods_wanted(const struct instance *in, enum goods which)
 {
-    uint64_t sum = wanted_by(in->job, which);
+    const struct jobs_checker *judge = in->job->checker;
+    uint64_t sum = wanted_by(in->job, which), judging;
 
     for (size_t i = 0; i < jobs_services_count(in->job); i++)
         if (__builtin_add_overflow(sum, wanted_by(in->job->services->list[i].job, which), &sum))
             sum = UINT64_MAX;
-    /* what judges it runs when it is over */
-    if (in->job->checker != NULL && wanted_by(in->job->checker->job, which) > sum)
-        sum = wanted_by(in->job->checker->job, which);
-    return sum;
+    if (judge == NULL)
+        return sum;
+    judging = wanted_by(judge->job, which);
+    if (!judge->interactive) /* it runs when the job is over */
+        return judging > sum ? judging : sum;
+    return __builtin_add_overflow(sum, judging, &sum) ? UINT64_MAX : sum;
 }
 
 void goods_note(const uint64_t stock[static GOODS_COUNT], const struct instance *in,

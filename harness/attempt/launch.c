@@ -81,6 +81,11 @@ static int open_stdin(const struct jobs_host_path *path, int *ret_fd, struct cup
     return 0;
 }
 
+static bool is_interactive(const struct jobs_job *job)
+{
+    return job->checker != NULL && job->checker->interactive;
+}
+
 static bool launch_has_stdin(const struct jobs_job *job)
 {
     return job->stdin_text != NULL || job->stdin_file.path != NULL;
@@ -186,7 +191,10 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         request.columns = session->columns;
         request.kept = session->kept;
     }
-    if (request.late) {
+    if (is_interactive(job)) {
+        request.stdin_data = NULL; /* it is what the interactor is given, and nobody else */
+        request.stdin_len = 0;
+    } else if (request.late) {
         request.stdin_data = launch_has_stdin(job) ? "" : NULL;
     } else if (job->stdin_file.path != NULL) {
         int r = open_stdin(&job->stdin_file, &input, err);

@@ -5,6 +5,8 @@
  * nobody reads it any more. A job itself has nothing of it but a pipe, as ever. */
 #include "harness/attempt/pair.h"
 
+#include "harness/attempt/transcript.h"
+
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -15,7 +17,7 @@
 
 void pair_begin(struct pair *p, int slot)
 {
-    *p = (struct pair){.slot = slot, .to = -EBADF};
+    *p = (struct pair){.slot = slot, .to = -EBADF, .transcript = -EBADF};
 }
 
 static struct pair_last *map_last(int fd)
@@ -107,8 +109,34 @@ bool pair_is_pending(const struct pair *p)
     return !p->gone && (p->len > 0 || p->slot >= 0);
 }
 
+bool pair_is_closed(const struct pair *p)
+{
+    return p->gone && (p->ends == NULL || p->lost >= PAIR_CHUNK);
+}
+
+/* Notes the first sign of the end of a side. */
+static void note_sign(struct pair *p, enum pair_side side)
+{
+    uint64_t never = 0;
+
+    if (p->ends != NULL)
+        (void)atomic_compare_exchange_strong(&p->ends->sign_ns[side], &never, clock_monotonic_ns());
+}
+
+/* Notes that nobody reads what our job writes. */
+static void lose_reader(struct pair *p)
+{
+    note_sign(p, !p->side);
+    p->lost += p->len;
+    if (p->ends != NULL && p->len > 0)
+        atomic_store(&p->ends->lost[p->side], true);
+    close_to(p);
+}
+
 void pair_finish(struct pair *p)
 {
+    if (!p->last)
+        note_sign(p, p->side);
     p->last = true;
     if (p->len == 0 && p->to >= 0)
         close_to(p);
@@ -119,6 +147,19 @@ void pair_drop(struct pair *p)
     close_to(p);
 }
 
+static void note_written(struct pair *p, const char *data, size_t n)
+{
+    uint64_t now = clock_monotonic_ns();
+
+    if (p->theirs != NULL)
+        atomic_store_explicit(&p->theirs->at_ns, now, memory_order_relaxed);
+    if (p->ends == NULL || n == 0)
+        return;
+    atomic_store(&p->ends->wrote_ns[p->side], now);
+    atomic_fetch_add(&p->ends->wrote[p->side], n);
+    atomic_store(&p->ends->last_byte[p->side], data[n - 1]);
+}
+
 static void give(struct pair *p)
 {
     ssize_t n = write(p->to, p->data + p->at, p->len);
@@ -126,21 +167,27 @@ static void give(struct pair *p)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n < 0) { /* EPIPE */
-        close_to(p);
+        lose_reader(p);
         return;
     }
+    note_written(p, p->data + p->at, (size_t)n);
     p->at += (size_t)n;
     p->len -= (size_t)n;
-    if (p->theirs != NULL)
-        atomic_store_explicit(&p->theirs->at_ns, clock_monotonic_ns(), memory_order_relaxed);
     if (p->last && p->len == 0)
         close_to(p);
 }
 
 void pair_put(struct pair *p, const char *data, size_t n)
 {
-    if (p->gone || n == 0)
+    if (n == 0)
         return;
+    transcript_add(p->transcript, p->transcript_max, p->side, data, n);
+    if (p->gone) {
+        p->lost += n;
+        if (p->ends != NULL)
+            atomic_store(&p->ends->lost[p->side], true);
+        return;
+    }
     if (p->data == NULL)
         p->data = xmalloc(PAIR_CHUNK);
     memcpy(p->data, data, n);
@@ -192,7 +239,7 @@ void pair_serve(struct pair *p, const struct pollfd fds[static PAIR_POLLS])
 {
     if (fds[PAIR_TO].revents != 0 && p->to >= 0) {
         if ((fds[PAIR_TO].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0)
-            close_to(p);
+            lose_reader(p);
         else if (p->len > 0)
             give(p);
     }
@@ -206,4 +253,9 @@ void pair_note(const struct pair *p, struct pair_facts *ret)
         ret->wrote_ns = atomic_load_explicit(&p->theirs->at_ns, memory_order_relaxed);
     if (p->ours != NULL)
         ret->got_ns = atomic_load_explicit(&p->ours->at_ns, memory_order_relaxed);
+    if (p->ends == NULL)
+        return;
+    ret->wrote = atomic_load(&p->ends->wrote[p->side]);
+    ret->got = atomic_load(&p->ends->wrote[!p->side]);
+    ret->is_line = ret->wrote == 0 || atomic_load(&p->ends->last_byte[p->side]) == '\n';
 }

@@ -192,6 +192,8 @@ bool slot_next_order(struct attempt_context *ctx, struct attempt_ahead *ahead,
 
 static void prepare(struct work *w, const struct instance *instance)
 {
+    if (instance != NULL && instance->job->checker != NULL && instance->job->checker->interactive)
+        instance = NULL; /* its standard input is made with its interactor */
     if (w->ahead.instance == instance)
         return;
     if (w->ahead.instance != NULL)

@@ -488,6 +488,11 @@ static void judge_job(const struct jobs_job *job, const struct attempt_facts *fa
     size_t at;
 
     fill_status(facts, facts->n_steps, ret);
+    if (facts->interactor.verdict != REPORTS_PASSED) {
+        strbuf_adds(&b, facts->interactor.evidence);
+        verdict_fill(ret, facts->interactor.verdict, &b);
+        return;
+    }
     if (cause == CAUSE_NONE && oom_kills(facts) > 0)
         cause = facts->oom.origin == CGROUP_OOM_OWN ? CAUSE_MEMORY : CAUSE_AROUND;
     if (weakened("raw-status") && cause == CAUSE_NONE && ret->exit == 124)
@@ -616,8 +621,9 @@ void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *fac
 {
     const struct step_facts *s = &facts->steps[step];
     /* then the step stands for the job */
-    bool lost =
-        (facts->artifacts_lost[0] != '\0' || facts->tests_failed[0] != '\0') && !job->has_steps;
+    bool lost = (facts->artifacts_lost[0] != '\0' || facts->tests_failed[0] != '\0' ||
+                 facts->interactor.verdict != REPORTS_PASSED) &&
+                !job->has_steps;
     bool passed = verdict_step_passed(job, facts, step) && !lost;
 
     *ret = *of_job;

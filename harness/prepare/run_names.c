@@ -210,7 +210,7 @@ static void name_checker(struct run *run, const struct instance *of)
     if (of->checker == NULL)
         return;
     in = &run->instances[of->checker - run->instances];
-    in->id = arena_printf(of->plan->arena, "%s.checker", of->id);
+    in->id = arena_printf(of->plan->arena, "%s.%s", of->id, jobs_checker_word(in->judge));
     in->log_name = in->id;
 }
 

@@ -24,11 +24,6 @@ jobs:
   good: {run: sleep 0.5}
   late: {run: echo late, needs: [good]}
 YAML
-job_file unsupported.yaml <<'YAML'
-cupel: 1
-jobs:
-  a: {run: echo, interactive: {run: judge}}
-YAML
 
 it "all passed is 0"
 cupel_run ok.yaml
@@ -56,11 +51,6 @@ expect_exit 2
 expect_stderr 'bad\.yaml:3:'
 run_cupel validate ok.yaml
 expect_exit 0
-
-it "a key that is not carried out yet is refused"
-run_cupel validate unsupported.yaml
-expect_exit 2
-expect_stderr 'not supported yet'
 
 it "a job file that is not there is 2 and named"
 run_cupel run nosuch.yaml
