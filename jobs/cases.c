@@ -9,28 +9,9 @@
 
 /* ---- values ---- */
 
-/* A number of thousandths. */
 static bool read_points(struct loader *l, const struct node *n, uint64_t *ret)
 {
-    const char *p = n->text;
-    uint64_t v = 0, unit = 1000;
-
-    if (!value_is_text(l, n, "points", WORDS_POINTS) ||
-        value_refuse_octal(l, n, "points", WORDS_POINTS))
-        return false;
-    for (; *p >= '0' && *p <= '9' && v <= POINTS_MAX; p++)
-        v = 10 * v + 1000 * (uint64_t)(*p - '0');
-    if (p > n->text && *p == '.' && p[1] != '\0')
-        for (p++; *p >= '0' && *p <= '9' && unit > 1; p++)
-            v += (uint64_t)(*p - '0') * (unit /= 10);
-    if (p == n->text || *p != '\0')
-        return value_unexpected(l, n, "points", WORDS_POINTS " with at most three decimals");
-    if (v > POINTS_MAX) {
-        problem_at(l, n, "'points' is at most 1000000");
-        return false;
-    }
-    *ret = v;
-    return true;
+    return value_thousandths(l, n, "points", WORDS_POINTS, POINTS_MAX, ret);
 }
 
 static bool read_visibility(struct loader *l, const struct node *n, enum jobs_visibility *ret)

@@ -205,8 +205,11 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
     if (d->run != NULL || d->job.runs_image)
         steps_read(l, d);
     else if (!d->has_run && !d->job.is_checker) /* its table says so */
-        problem_at(l, d->name, "%s '%s' has no 'run'", d->job.is_service ? "service" : "job",
-                   d->name->text);
+        problem_at(l, d->name, "%s '%s' has no 'run'%s", d->job.is_service ? "service" : "job",
+                   d->name->text,
+                   l->has_languages && (d->job.of_case != NULL || d->job.role == JOBS_ROLE_COMPILE)
+                       ? "; 'languages' has one where its matrix finds directories or files"
+                       : "");
     case_finish(d);
     checker_settle(l, d);
     tty_check(l, d);

@@ -120,8 +120,8 @@ static void read_jobs(struct loader *l, const struct draft *defaults, const stru
 /* What comes to a server is written out already, and asks nothing of the machine. */
 static void refuse_expansion(struct loader *l, const struct file_nodes *nodes)
 {
-    const struct node *all[] = {nodes->params,   nodes->include, nodes->templates,
-                                nodes->services, nodes->pools,   nodes->reference};
+    const struct node *all[] = {nodes->params, nodes->include,   nodes->templates, nodes->services,
+                                nodes->pools,  nodes->reference, nodes->languages};
 
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         if (all[i] != NULL)

@@ -59,6 +59,7 @@ struct loader {
     struct jobs_plan *plan;              /* in its own arena */
     struct job_refs *refs;               /* one a job */
     bool has_pools;                      /* the file says `pools` */
+    bool has_languages;                  /* and `languages` */
     size_t charged;                      /* see budget_charge */
     const struct jobs_profile *profiles; /* read so far */
     struct name_index roots;
@@ -211,7 +212,7 @@ extern const struct key_table keys_file, keys_included, keys_root, keys_job, key
     keys_coverage, keys_io, keys_seccomp, keys_network, keys_after, keys_cache, keys_need,
     keys_allowed, keys_matrix, keys_axis, keys_pools, keys_exclusive, keys_service, keys_ready,
     keys_mount, keys_namespaces, keys_case, keys_group, keys_checker, keys_exits, keys_interactive,
-    keys_reference;
+    keys_reference, keys_language;
 /* Of the configuration file: no part of the job file. */
 extern const struct key_table keys_settings, keys_settings_cache;
 /* Every table of the job file, NULL-terminated: for the documentation and the tests. */
@@ -250,6 +251,9 @@ bool value_integer(struct loader *l, const struct node *n, const char *name, uin
                    uint64_t max, uint64_t *ret);
 bool value_in_unit(struct loader *l, const struct node *n, const char *name, enum jobs_unit unit,
                    uint64_t min, uint64_t max, uint64_t *ret);
+/* A number of thousandths. */
+bool value_thousandths(struct loader *l, const struct node *n, const char *name, const char *words,
+                       uint64_t max, uint64_t *ret);
 /* A duration as the key describes it, or `none`: UINT64_MAX. */
 bool value_duration_or_none(struct loader *l, const struct node *n, const struct key *k,
                             uint64_t *ret);
@@ -308,6 +312,7 @@ struct file_nodes {
     const struct node *include;
     const struct node *templates;
     const struct node *services;
+    const struct node *languages;
     const struct node *rootfs;
     const struct node *pools;
     const struct node *reference;
@@ -320,6 +325,7 @@ struct included_nodes {
     const struct node *rootfs;
     const struct node *templates;
     const struct node *services;
+    const struct node *languages;
 };
 /* `after` as its table stores it. */
 struct after_nodes {
@@ -335,6 +341,12 @@ struct need_nodes {
 /* A case and a group of cases, as their tables store them. */
 struct case_nodes {
     const struct node *name, *files, *answer, *points, *group, *visibility, *hint;
+};
+/* A language of submissions, as its table stores it: read in expand/submission_languages.c. */
+#define LANGUAGE_FACTOR_MAX ((uint64_t)1000 * 1000) /* thousandths */
+struct language_nodes {
+    const struct node *extensions, *main, *compile, *run, *time_factor, *time_allowance,
+        *memory_factor, *memory_allowance;
 };
 struct group_nodes {
     const struct node *points, *needs, *visibility, *groups;

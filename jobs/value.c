@@ -379,6 +379,32 @@ bool value_bool(struct loader *l, const struct node *n, const char *name, bool *
     return true;
 }
 
+bool value_thousandths(struct loader *l, const struct node *n, const char *name, const char *words,
+                       uint64_t max, uint64_t *ret)
+{
+    const char *p = n->text;
+    uint64_t v = 0, unit = 1000;
+
+    if (!value_is_text(l, n, name, words) || value_refuse_octal(l, n, name, words))
+        return false;
+    for (; *p >= '0' && *p <= '9' && v <= max; p++)
+        v = 10 * v + 1000 * (uint64_t)(*p - '0');
+    if (p > n->text && *p == '.' && p[1] != '\0')
+        for (p++; *p >= '0' && *p <= '9' && unit > 1; p++)
+            v += (uint64_t)(*p - '0') * (unit /= 10);
+    if (p == n->text || (*p != '\0' && v <= max)) {
+        cleanup_free char *more = xasprintf("%s with at most three decimals", words);
+
+        return value_unexpected(l, n, name, more);
+    }
+    if (v > max) {
+        problem_at(l, n, "'%s' is at most %llu", name, (unsigned long long)(max / 1000));
+        return false;
+    }
+    *ret = v;
+    return true;
+}
+
 /* What a matrix has found, and what lies below, is filled by others. */
 static void distrust(struct jobs_host_path *path, size_t named)
 {

@@ -169,11 +169,14 @@ static uint32_t with_others(uint32_t keys)
     return (keys & both) != 0 ? keys | both : keys;
 }
 
-bool cases_take(struct cases *c, struct loader *l, struct replacing *r, struct node *job)
+bool cases_take(struct cases *c, struct loader *l, struct replacing *r, struct node *job,
+                struct languages *languages)
 {
     bool good = true;
 
-    *c = (struct cases){.l = l, .r = r, .job = job};
+    *c = (struct cases){.l = l, .r = r, .job = job, .languages = languages};
+    if (languages != NULL)
+        c->own = key_bit("limits");
     c->list = unlink_key(job, "cases");
     c->groups = unlink_key(job, "groups");
     c->stop = unlink_key(job, "stop");
@@ -377,6 +380,8 @@ static struct node *value_for(struct case_making *m, size_t key, const struct no
 
         own = own != NULL ? templates_lay(c->r, k, own, expected) : expected;
     }
+    if (c->language != NULL && str_eq(name, "limits"))
+        return languages_limits(c->languages, c->language, own, base);
     if (own == NULL && ((m->e->keys & (key_bit("stdin") | key_bit("stdin-file"))) != 0) &&
         (str_eq(name, "stdin") || str_eq(name, "stdin-file")))
         return NULL; /* it says the other one of the two */
@@ -412,7 +417,7 @@ static struct node *case_job(struct case_making *m, const char *id, const struct
 static void make_case(struct case_making *m, const char *name, const struct node *at,
                       const struct node *file, const struct node *answer, const char *refused)
 {
-    struct binding bindings[MATRIX_KEYS_MAX + COMBINATION_SHARDS + 2];
+    struct binding bindings[COMBINATION_MAX + 2];
     struct cases *c = m->c;
     struct replacing *r = c->r;
     const struct binding *before = r->matrix;

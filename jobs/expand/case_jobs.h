@@ -4,6 +4,7 @@
 
 #include "jobs/expand/matrix.h"
 #include "jobs/expand/replace.h"
+#include "jobs/expand/submission_languages.h"
 
 #define CASE_KEYS_MAX 32 /* of keys_case */
 
@@ -19,10 +20,14 @@ struct cases {
     struct node *base[CASE_KEYS_MAX]; /* what the job says of these */
     struct jobs_judged like; /* what `groups` and `stop` say, where that is always the same */
     bool is_like;
+    struct languages *languages;                /* that change limits, or NULL */
+    const struct submission_language *language; /* of the instance, or NULL */
 };
 /* Takes what cases are made of out of a job that has some; false after a problem. What it leaves is
- * the same for all cases of an instance. */
-bool cases_take(struct cases *c, struct loader *l, struct replacing *r, struct node *job);
+ * the same for all cases of an instance. `languages`: those that its instances may be in, or NULL.
+ */
+bool cases_take(struct cases *c, struct loader *l, struct replacing *r, struct node *job,
+                struct languages *languages);
 /* One case: a job to be added. `refused`: why nothing of it is run, the plan's; or NULL. */
 typedef void case_fn(void *data, struct node *job, struct jobs_case *of_case, const char *refused);
 /* Makes a job of each case of an instance (or of the job, where it has no matrix), which has what

@@ -10,6 +10,7 @@
 #include "jobs/expand/params.h"
 #include "jobs/expand/replace.h"
 #include "jobs/expand/shards.h"
+#include "jobs/expand/submission_languages.h"
 #include "jobs/expand/templates.h"
 #include "jobs/expand/uses.h"
 
@@ -28,6 +29,9 @@ struct expansion {
     struct shards shards;
     struct jobs_group *group;
     struct cases *cases; /* of that job, or NULL */
+    struct languages languages;
+    enum language_use use;   /* that the job makes of them */
+    const struct node *args; /* what it says then of `args`, or NULL */
 };
 
 static struct node *child_of(struct node *map, const char *key)
@@ -147,8 +151,9 @@ static void check_env(struct expansion *x, const struct combination *c)
         for (size_t i = 0; i < c->n; i++)
             if (str_eq(v->key->text, c->key[i]->text))
                 problem_at(x->l, v->key, "'env' sets '%s', which %s", v->key->text,
-                           shards_have(v->key->text) ? "'parallel' sets"
-                                                     : "is a key of the job's 'matrix'");
+                           shards_have(v->key->text)      ? "'parallel' sets"
+                           : languages_have(v->key->text) ? "'languages' sets"
+                                                          : "is a key of the job's 'matrix'");
 }
 
 /* An instance whose cases are being added. */
@@ -175,13 +180,42 @@ static size_t add_cases(struct expansion *x, struct node *instance, const struct
     return cases_each(x->cases, instance, x->n, add_case, &a);
 }
 
-static void make_instance(struct expansion *x, const struct combination *c)
+/* Makes the job of an instance, of which the values are to be replaced. */
+static struct node *instance_job(struct expansion *x, const struct combination *c,
+                                 const struct spoken *s, const char **ret_refused)
 {
-    struct binding bindings[MATRIX_KEYS_MAX + COMBINATION_SHARDS];
+    struct node *job = make_node(x, NODE_MAP, x->job->place), **link = &job->first;
+
+    *job = *x->job;
+    job->key = make_key(x, make_id(x, c, ret_refused), x->job->key->place);
+    if (c->n > 0 || x->own_env != NULL) {
+        if (x->own_env != NULL)
+            check_env(x, c);
+        *link = make_env(x, c);
+        link = &(*link)->next;
+    }
+    if (s != NULL) {
+        *link = languages_command(&x->languages, s, x->use, x->job->key, x->args);
+        for (; *link != NULL; link = &(*link)->next) {
+            job->dollar |= (*link)->dollar;
+            job->n++;
+        }
+    }
+    *link = x->rest;
+    return job;
+}
+
+static void make_instance(struct expansion *x, const struct combination *values)
+{
+    struct binding bindings[COMBINATION_MAX];
+    struct combination with = *values, *c = &with;
     const char **matrix = arena_alloc(x->l->plan->arena, (c->n_named + 1) * sizeof(*matrix));
     struct instance_of of = {.group = (size_t)(x->group - x->l->plan->groups), .matrix = matrix};
-    struct node *job = make_node(x, NODE_MAP, x->job->place);
+    struct spoken spoken = {0};
+    struct node *job;
+    bool speaks = x->use != LANGUAGES_NOT_USED && languages_find(&x->languages, c, &spoken);
 
+    of.refused = spoken.refused;
     for (size_t i = 0; i < c->n; i++) {
         bindings[i] =
             (struct binding){c->key[i]->text, c->value[i]->node->text, c->value[i]->node->found};
@@ -190,23 +224,17 @@ static void make_instance(struct expansion *x, const struct combination *c)
         if (of.refused == NULL)
             of.refused = c->value[i]->refused;
     }
-    *job = *x->job;
-    job->key = make_key(x, make_id(x, c, &of.refused), x->job->key->place);
-    job->first = x->rest;
-    if (c->n > 0 || x->own_env != NULL) {
-        if (x->own_env != NULL)
-            check_env(x, c);
-        job->first = make_env(x, c);
-        job->first->next = x->rest;
-    }
+    job = instance_job(x, c, speaks ? &spoken : NULL, &of.refused);
     x->r.matrix = bindings;
     x->r.n_matrix = c->n;
     job = replace_in(&x->r, job);
-    if (x->cases != NULL)
+    if (x->cases != NULL) {
+        x->cases->language = spoken.language;
         x->group->n += add_cases(x, job, &of);
-    else
+    } else {
         add_job(x, job, &of);
-    x->group->n += x->cases == NULL;
+        x->group->n++;
+    }
     x->r.matrix = NULL;
     x->r.n_matrix = 0;
 }
@@ -232,12 +260,17 @@ static void split_keys(struct expansion *x, struct node *job)
     struct node **link = &x->rest;
 
     x->rest = x->own_env = NULL;
+    x->args = NULL;
     for (struct node *v = job->first, *next; v != NULL; v = next) {
         next = v->next;
         if (str_eq(v->key->text, "matrix") || str_eq(v->key->text, "parallel"))
             continue;
         if (str_eq(v->key->text, "env") && v->kind == NODE_MAP) {
             x->own_env = v;
+            continue;
+        }
+        if (str_eq(v->key->text, "args") && x->use == LANGUAGES_COMPILE) {
+            x->args = v;
             continue;
         }
         v->next = NULL;
@@ -293,8 +326,10 @@ static void expand_matrix(struct expansion *x, struct node *job, struct node *ma
     struct jobs_plan *plan = x->l->plan;
 
     job_name_check(x->l, job->key);
+    x->use = languages_use(&x->languages, job);
     if (!read_instances(x, matrix, parallel, &m) || !is_possible(x, &m, at) ||
-        (list != NULL && !cases_take(&cases, x->l, &x->r, job))) {
+        (list != NULL &&
+         !cases_take(&cases, x->l, &x->r, job, x->use == LANGUAGES_RUN ? &x->languages : NULL))) {
         add_job(x, lost_job(x, job), NULL);
         return;
     }
@@ -385,8 +420,9 @@ static void expand_jobs(struct expansion *x, struct node *jobs, struct templates
 static bool is_for_later(const struct node *n)
 {
     return str_eq(n->key->text, "jobs") || str_eq(n->key->text, "templates") ||
-           str_eq(n->key->text, "services") || str_eq(n->key->text, "params") ||
-           str_eq(n->key->text, "include") || str_starts(n->key->text, "x-");
+           str_eq(n->key->text, "services") || str_eq(n->key->text, "languages") ||
+           str_eq(n->key->text, "params") || str_eq(n->key->text, "include") ||
+           str_starts(n->key->text, "x-");
 }
 
 void expand(struct loader *l, struct node *root)
@@ -415,10 +451,12 @@ void expand(struct loader *l, struct node *root)
     }
     templates_read(&templates, &x.r, map);
     uses_read(&uses, &x.r, services, child_of(root, "defaults"));
+    languages_read(&x.languages, &x.r, child_of(root, "languages"), child_of(root, "defaults"));
     if (jobs != NULL && jobs->kind == NODE_MAP)
         expand_jobs(&x, jobs, &templates, &uses);
     templates_drop_used(&templates, map);
     uses_drop_used(&uses, services);
+    languages_free(&x.languages);
     strset_free(&x.ids);
     replace_free(&x.r);
 }

@@ -548,6 +548,7 @@ const struct expand_host expand_real_host = {
     .locate = real_locate,
     .read = real_read,
     .hash = real_hash,
+    .look = submission_look,
     .git = git_checked_out,
     .environment = real_environment,
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/base.h"
+#include "jobs/expand/submission_files.h"
 #include "jobs/jobs.h"
 
 #define EXPAND_MATCHES_MAX 100000
@@ -41,6 +42,9 @@ struct expand_host {
     /* SHA-256 of names and contents, as hexadecimal digits. */
     int (*hash)(const struct expand_where *where, const char *const *paths, size_t n,
                 struct arena *arena, const char **ret_text, struct cupel_error *err);
+    /* What files there are in a submission. */
+    int (*look)(const struct submission_asked *asked, struct submission_seen *ret,
+                struct cupel_error *err);
     /* What is checked out: "commit" or "branch". */
     int (*git)(const char *dir, const char *what, struct arena *arena, const char **ret_text,
                struct cupel_error *err);

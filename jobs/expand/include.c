@@ -214,6 +214,7 @@ static void read_file(struct including *x, const struct node *item, const char *
     take_in(x, (struct node *)nodes.rootfs);
     take_in(x, (struct node *)nodes.templates);
     take_in(x, (struct node *)nodes.services);
+    take_in(x, (struct node *)nodes.languages);
 }
 
 /* Says that a file includes itself: it is being read. */

@@ -7,6 +7,8 @@
 
 #define MATRIX_KEYS_MAX 16
 #define COMBINATION_SHARDS 4 /* further keys that shards are told by (shards.c) */
+/* with those of a submission's language (submission_languages.c) */
+#define COMBINATION_MAX (MATRIX_KEYS_MAX + COMBINATION_SHARDS + 2)
 
 /* One value of a key, as whatever is made of it wants it. */
 struct matrix_value {
@@ -35,8 +37,8 @@ struct matrix {
 
 /* One combination: what each key is. */
 struct combination {
-    const struct node *key[MATRIX_KEYS_MAX + COMBINATION_SHARDS];
-    const struct matrix_value *value[MATRIX_KEYS_MAX + COMBINATION_SHARDS];
+    const struct node *key[COMBINATION_MAX];
+    const struct matrix_value *value[COMBINATION_MAX];
     size_t n;
     size_t n_named; /* of these, that are in the id and tell instances apart: the first ones */
 };

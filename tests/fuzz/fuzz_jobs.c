@@ -124,6 +124,26 @@ static int fake_git(const char *dir, const char *what, struct arena *arena, cons
     return 0;
 }
 
+/* What is in a submission is made of its path. */
+static int fake_look(const struct submission_asked *asked, struct submission_seen *ret,
+                     struct cupel_error *err)
+{
+    static const char *const names[] = {"./a.c", "./b.c", "./d/a.py", "./x\xff\n$${{ A }}.c"};
+    size_t n = strlen(asked->path) % (ARRAY_SIZE(names) + 1);
+
+    *ret = (struct submission_seen){
+        .files = arena_alloc(asked->arena, ARRAY_SIZE(names) * sizeof(*ret->files))};
+    if (strchr(asked->path, '/') != NULL)
+        ret->language = "c";
+    if (strstr(asked->path, "%2C") != NULL)
+        ret->refused = "it cannot be read";
+    for (size_t i = 0; i < n; i++)
+        if (asked->wants(asked->data, names[i]))
+            ret->files[ret->n++] = names[i];
+    (void)err;
+    return 0;
+}
+
 static const char *fake_environment(const char *name)
 {
     return strchr(name, 'E') != NULL && strlen(name) % 5 == 0 ? "from the environment" : NULL;
@@ -134,6 +154,7 @@ static const struct expand_host fake_host = {
     .locate = fake_locate,
     .read = fake_read,
     .hash = fake_hash,
+    .look = fake_look,
     .git = fake_git,
     .environment = fake_environment,
 };

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* submission_files: what files there are in a submission, which whoever handed it in has made: it
+ * is opened beneath what the job file names, no link is followed, nothing is waited for, and names,
+ * depth and number are bounded. Not responsible for what the files mean (submission_languages.c),
+ * nor for whether the submission may hold them (harness/sandbox/slot/submission.c). */
+#include "jobs/expand/submission_files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define DEPTH_MAX 16
+#define LOOKS_MAX 10000 /* entries of its directories */
+#define NAMED_MAX 200   /* bytes of the file that names the language */
+#define LANGUAGE_FILE "language"
+
+struct looking {
+    const struct submission_asked *asked;
+    struct submission_seen *seen;
+    size_t looks, bytes;
+    struct strbuf path; /* of the directory, below the submission */
+};
+
+BASE_PRINTF(2, 3)
+static void submission_refuse(struct looking *k, const char *format, ...)
+{
+    cleanup_strbuf struct strbuf text = {0};
+    va_list args;
+
+    if (k->seen->refused != NULL)
+        return;
+    text_add_line(&text, k->asked->path);
+    strbuf_adds(&text, " ");
+    va_start(args, format);
+    strbuf_vaddf(&text, format, args);
+    va_end(args);
+    k->seen->refused = arena_strdup(k->asked->arena, text.data);
+}
+
+static void add_file(struct looking *k, const char *path)
+{
+    struct submission_seen *seen = k->seen;
+
+    k->bytes += strlen(path) + sizeof("./");
+    if (seen->n == SUBMISSION_FILES_MAX || k->bytes > SUBMISSION_BYTES_MAX) {
+        submission_refuse(
+            k, "has too many files of a language: %d are possible, with %d bytes of names",
+            SUBMISSION_FILES_MAX, SUBMISSION_BYTES_MAX);
+        return;
+    }
+    if (seen->files == NULL)
+        seen->files = arena_alloc(k->asked->arena, SUBMISSION_FILES_MAX * sizeof(*seen->files));
+    seen->files[seen->n++] = arena_printf(k->asked->arena, "./%s", path);
+}
+
+static void look_in(struct looking *k, int fd, unsigned depth);
+
+static void look_at(struct looking *k, int dirfd, const char *name, unsigned depth)
+{
+    cleanup_close int fd = -EBADF;
+    struct stat st;
+
+    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return; /* it is gone again */
+    if (S_ISREG(st.st_mode) && k->asked->wants(k->asked->data, name))
+        add_file(k, k->path.data);
+    if (!S_ISDIR(st.st_mode))
+        return;
+    if (depth == DEPTH_MAX) {
+        submission_refuse(k, "has directories nested deeper than %d", DEPTH_MAX);
+        return;
+    }
+    fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0)
+        look_in(k, fd, depth + 1);
+}
+
+/* Looks at all names in a directory but those that are hidden: those are no programs, and systems
+ * leave some beside what was packed. */
+static void look_in(struct looking *k, int fd, unsigned depth)
+{
+    int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = own >= 0 ? fdopendir(own) : NULL;
+    const size_t length = k->path.len;
+
+    if (dir == NULL) {
+        base_closep(&own);
+        return; /* its owner may have taken it away */
+    }
+    for (const struct dirent *e; k->seen->refused == NULL && (e = readdir(dir)) != NULL;) {
+        if (e->d_name[0] == '.')
+            continue;
+        if (++k->looks > LOOKS_MAX) {
+            submission_refuse(k, "has more than %d files", LOOKS_MAX);
+            break;
+        }
+        strbuf_addf(&k->path, "%s%s", length > 0 ? "/" : "", e->d_name);
+        look_at(k, fd, e->d_name, depth);
+        k->path.len = length;
+        k->path.data[length] = '\0';
+    }
+    (void)closedir(dir);
+}
+
+/* Reads the file that names the language, where there is one. */
+static void look_for_name(struct looking *k, int dirfd)
+{
+    cleanup_close int fd =
+        openat(dirfd, LANGUAGE_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    cleanup_free char *text = NULL;
+    struct stat st;
+    size_t len = 0;
+
+    if (fd < 0 && errno == ENOENT)
+        return;
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+        return;
+    if (fd < 0 || !S_ISREG(st.st_mode) || file_read_fd(fd, NAMED_MAX, &text, &len) < 0) {
+        submission_refuse(k, "has a file '" LANGUAGE_FILE "' that is no short text");
+        return;
+    }
+    len = strcspn(text, "\r\n");
+    while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
+        len--;
+    k->seen->language = arena_strndup(k->asked->arena, text, len);
+}
+
+static int compare_files(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL ? slash + 1 : path;
+}
+
+/* Opens what the job file names up to `trusted` bytes, and the rest without following links. */
+static int open_submission(const struct submission_asked *a)
+{
+    cleanup_free char *whole =
+        a->path[0] == '/' ? xstrdup(a->path) : xasprintf("%s/%s", a->dir, a->path);
+    size_t trusted = a->path[0] == '/' ? a->named : strlen(a->dir);
+
+    return file_open_trusted(whole, trusted < strlen(whole) ? trusted : 0, O_PATH);
+}
+
+/* Whether it is so because of whoever put it there. */
+static bool is_theirs(int r)
+{
+    return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -EACCES || r == -EPERM ||
+           r == -ENAMETOOLONG;
+}
+
+int submission_look(const struct submission_asked *asked, struct submission_seen *ret,
+                    struct cupel_error *err)
+{
+    struct looking k = {.asked = asked, .seen = ret};
+    cleanup_close int fd = open_submission(asked), dir = -EBADF;
+    struct stat st;
+
+    *ret = (struct submission_seen){0};
+    if (fd < 0 && !is_theirs(fd))
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, fd, "cannot look at %s", asked->path);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        submission_refuse(&k, fd == -ELOOP    ? "is a symbolic link, or lies behind one"
+                              : fd == -ENOENT ? "is not there"
+                                              : "cannot be looked at");
+        return 0;
+    }
+    if (S_ISREG(st.st_mode)) {
+        if (asked->wants(asked->data, last_part(asked->path)))
+            add_file(&k, last_part(asked->path));
+        return 0;
+    }
+    if (!S_ISDIR(st.st_mode)) {
+        submission_refuse(&k, "is neither a file nor a directory");
+        return 0;
+    }
+    dir = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0) {
+        submission_refuse(&k, "cannot be read");
+        return 0;
+    }
+    look_for_name(&k, dir);
+    look_in(&k, dir, 0);
+    strbuf_free(&k.path);
+    if (ret->n > 1)
+        qsort(ret->files, ret->n, sizeof(*ret->files), compare_files);
+    return 0;
+}

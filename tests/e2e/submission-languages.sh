@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A class that hands in C, Python and shell scripts: each is compiled and run as its language says, with its limits, and what nobody can
+# tell the language of is that one's fault alone. What else there may be in a submission: tests/unit/test_jobs_languages.c.
+# sanitizers: no
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+mkdir -p subs/{c,broken,python,shell,says,both,none,link,fifo,unreadable}
+printf '#include "add.h"\n#include <stdio.h>\nint main(void) { int a, b; return scanf("%%d %%d", &a, &b) == 2 && printf("%%d\\n", add(a, b)) > 0 ? 0 : 1; }\n' >subs/c/main.c
+printf 'int add(int a, int b);\n' >subs/c/add.h
+printf '#include "add.h"\nint add(int a, int b) { return a + b; }\n' >"subs/c/two words.c"
+echo 'int main(void) { return' >subs/broken/main.c
+printf 'from help import add\nprint(add(*map(int, input().split())))\n' >subs/python/main.py
+printf 'def add(a, b):\n    return a + b\n' >subs/python/help.py
+echo 'read -r a b; echo $((a + b))' >subs/shell/sum.sh
+cp subs/shell/sum.sh subs/broken/main.c subs/says/ && echo shell >subs/says/language
+cp subs/shell/sum.sh subs/broken/main.c subs/both/
+echo 'see sum.sh' >subs/none/README
+mkdir host && cp subs/shell/sum.sh host/
+ln -s ../../host/sum.sh subs/link/sum.sh
+ln -s ../host subs/outside
+mkfifo subs/fifo/sum.sh subs/fifo/language
+cp subs/shell/sum.sh subs/unreadable/ && chmod 700 subs/unreadable
+
+job_file grade.yaml <<'YAML'
+cupel: 1
+defaults: {limits: {wall: 20s}}
+languages:
+  c: {extensions: c, compile: 'gcc -o program "$@"', run: [/work/program]}
+  python: {extensions: py, main: main.py, run: 'exec python3 "$SUBMISSION_MAIN"', time-factor: 2, time-allowance: 1s, memory-factor: 2.5}
+  shell: {extensions: [sh, bash], compile: 'sh -n "$1"', run: [sh, "${{ SUBMISSION_MAIN }}"], memory-allowance: 1M}
+jobs:
+  compile:
+    role: compile
+    matrix: {SUBMISSION: {dirs: "subs/*"}}
+    inputs: [{from: "${{ SUBMISSION }}", to: /work}]
+  grade:
+    matrix: {SUBMISSION: {dirs: "subs/*"}}
+    from: compile
+    limits: {cpu-time: 10s, memory: 64M}
+    cases:
+      - {name: small, stdin: "1 2\n", expect: {stdout: "3\n"}}
+      - {name: large, stdin: "1000 2000\n", expect: {stdout: "3000\n"}, limits: {cpu-time: {limit: 5s, kill: 7s}}}
+YAML
+cupel_run grade.yaml
+
+it "C, Python and shell scripts, and what says itself what it is in"
+expect_exit 1
+for submission in c python shell says; do
+    expect_verdict "grade/SUBMISSION=$submission/small" passed
+    expect_verdict "grade/SUBMISSION=$submission/large" passed
+done
+expect_verdict compile/SUBMISSION=broken compile-error
+
+it "limits are those of the language"
+limits='[.limits.cpu_time_seconds, .limits.cpu_time_kill_seconds, .limits.wall_seconds, .limits.memory_bytes / 1048576]'
+expect_result grade/SUBMISSION=c/small "$limits == [10, null, 20, 64]"
+expect_result grade/SUBMISSION=python/small "$limits == [21, null, 41, 160]"
+expect_result grade/SUBMISSION=python/large "$limits == [11, 15, 41, 160]"
+expect_result grade/SUBMISSION=shell/large "$limits == [5, 7, 20, 65]"
+expect_result compile/SUBMISSION=python '.limits.wall_seconds == 20'
+
+it "what is in none, in several, or nobody can tell is an invalid submission of its own"
+for submission in both none link outside fifo; do
+    expect_verdict "compile/SUBMISSION=$submission" invalid-submission
+    expect_verdict "grade/SUBMISSION=$submission/small" "not run"
+done
+expect_evidence compile/SUBMISSION=both 'subs/both is in two languages: c \(main.c\) and shell \(sum.sh\)'
+expect_evidence compile/SUBMISSION=none 'subs/none has no file that ends in one of .c, .py, .sh, .bash'
+expect_evidence compile/SUBMISSION=link 'subs/link has no file that ends in'
+expect_evidence compile/SUBMISSION=outside 'subs/outside is a symbolic link'
+expect_evidence compile/SUBMISSION=fifo "has a file 'language' that is no short text"
+if [[ -n ${CUPEL_TEST_USER-} ]]; then
+    expect_verdict compile/SUBMISSION=unreadable invalid-submission
+    expect_evidence compile/SUBMISSION=unreadable 'subs/unreadable cannot be read'
+else
+    expect_verdict grade/SUBMISSION=unreadable/small passed
+fi
+expect_clean
+
+it "mistakes are told with their place"
+sed 's/time-factor: 2/time-factor: two/' grade.yaml >wrong.yaml
+run_cupel validate wrong.yaml
+expect_exit 2
+expect_stderr "^wrong.yaml:5:[0-9]+: 'time-factor' must be a number such as 2 or 1.5"
+
+all_done
