@@ -83,8 +83,8 @@ void case_check(struct loader *l, const struct draft *d)
         problem_at(l, d->name, "a job with 'cases' cannot be on a bridge");
     if (d->job.retry_on != RETRY_ON_ALL && d->job.retry_on != 1u << JOBS_RETRY_ERROR)
         problem_at(l, d->name,
-                   "cases are tried again after an 'error' only, since every other end is the "
-                   "submission's: leave 'retry-on' out");
+                   "cases are tried again after an 'error' and near a limit of time only, since "
+                   "every other end is the submission's: leave 'retry-on' out");
 }
 
 void case_finish(struct draft *d)

@@ -206,8 +206,12 @@ static void mark_near_limit(struct attempt *a, struct attempt_result *ret)
     cleanup_strbuf struct strbuf b = {0};
     size_t n = strlen(ret->job.evidence);
 
-    if (!near_limit_describe(a->job, a->facts, ret->job.verdict, &b))
+    if (!near_limit_describe(a->job, a->facts, ret->job.verdict, &b)) {
+        if (ret->job.verdict == REPORTS_PASSED && a->job->of_case != NULL &&
+            near_limit_passed(a->job, a->facts, &b))
+            strings_add(&ret->notes, xstrdup(b.data));
         return;
+    }
     ret->near_limit = xstrdup(b.data);
     if (ret->job.verdict == REPORTS_PASSED)
         strings_add(&ret->notes, xstrdup(b.data));

@@ -145,3 +145,16 @@ uint64_t limits_cpu_lasts(const struct limits_view *v, uint64_t left_ns, unsigne
         millicores = v->job->value[JOBS_LIMIT_CPU];
     return (uint64_t)((unsigned __int128)left_ns * 1000 / (millicores != 0 ? millicores : 1));
 }
+
+bool limits_are_worth_again(const struct jobs_job *job, enum jobs_limit which, uint64_t used_ns,
+                            bool under_pressure)
+{
+    enum jobs_limit kill = jobs_limit_kill_of(which);
+    const struct jobs_limits *l = &job->limits;
+
+    if (!jobs_limit_is_set(l, which) || used_ns < l->value[which])
+        return false;
+    if (kill == JOBS_LIMIT_COUNT || !jobs_limit_is_set(l, kill) || used_ns >= l->value[kill])
+        return under_pressure; /* what it would have taken is not known */
+    return used_ns - l->value[which] <= l->value[which] / 100 * LIMITS_NEAR_PERCENT;
+}

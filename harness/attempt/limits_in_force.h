@@ -44,3 +44,10 @@ uint64_t limits_output(const struct limits_view *v, enum jobs_limit which, bool 
 uint64_t limits_output_file(const struct jobs_job *job);
 /* How long `left_ns` of CPU time lasts at least: spread over all the cores that the job may use. */
 uint64_t limits_cpu_lasts(const struct limits_view *v, uint64_t left_ns, unsigned cpus);
+/* How close to a limit of time is near. */
+#define LIMITS_NEAR_PERCENT 10u
+/* Whether a verdict about the job's limit `which` (wall or cpu-time) may be another one on a quiet
+ * machine: the job ended by itself (it has a `kill` beyond the limit) after at most
+ * LIMITS_NEAR_PERCENT more than the limit; or it was ended, and `under_pressure`. */
+bool limits_are_worth_again(const struct jobs_job *job, enum jobs_limit which, uint64_t used_ns,
+                            bool under_pressure);

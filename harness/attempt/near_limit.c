@@ -4,6 +4,8 @@
  * documented in docs/measurement.md. */
 #include "harness/attempt/near_limit.h"
 
+#include "harness/attempt/limits_in_force.h"
+
 /* Shares of the time that the job took, in percent. What the job does to itself is no pressure:
  * more threads than CPUs, its own CPU quota, its own memory limit. So a lack of CPUs only counts
  * where others used a good part of them. */
@@ -137,10 +139,10 @@ static bool is_near(const struct jobs_job *job, const struct attempt_facts *f, s
         unsigned share =
             jobs_limit_is_set(&job->limits, limits[i].limit) ? percent(used[i], limit) : 0;
 
-        if (share < 100 - NEAR_LIMIT_PERCENT)
+        if (share < 100 - LIMITS_NEAR_PERCENT)
             continue;
-        strbuf_addf(b, "near-limit, machine under pressure: %u%% of its %s limit %s used, and ",
-                    share, limits[i].name, unit_format_duration(limit, text));
+        strbuf_addf(b, "%u%% of its %s limit %s used", share, limits[i].name,
+                    unit_format_duration(limit, text));
         return true;
     }
     return false;
@@ -153,13 +155,25 @@ bool near_limit_describe(const struct jobs_job *job, const struct attempt_facts 
     struct shares s = shares_of(facts);
     cleanup_strbuf struct strbuf b = {0};
 
-    if (ended_by_limit)
-        strbuf_adds(&b, "near-limit, machine under pressure: ");
-    else if (verdict != REPORTS_PASSED || !is_near(job, facts, &b))
+    strbuf_adds(&b, "near-limit, machine under pressure: ");
+    if (!ended_by_limit && (verdict != REPORTS_PASSED || !is_near(job, facts, &b)))
         return false;
+    if (!ended_by_limit)
+        strbuf_adds(&b, ", and ");
     if (!lacks_cpu(facts, &s, &b) && !is_stolen_from(&s, &b) && !lacks_memory(job, facts, &b) &&
         !lacks_disk(facts, &b))
         return false;
     strbuf_adds(ret, b.data);
+    return true;
+}
+
+bool near_limit_passed(const struct jobs_job *job, const struct attempt_facts *facts,
+                       struct strbuf *ret)
+{
+    cleanup_strbuf struct strbuf b = {0};
+
+    if (!is_near(job, facts, &b))
+        return false;
+    strbuf_addf(ret, "near-limit: %s", b.data);
     return true;
 }

@@ -242,6 +242,6 @@ void dispatch(struct supervisor *s)
         run_job(s, instance);
     if (s->stopping)
         schedule_abandon(s->schedule, outcomes_abandon, s);
-    else if (s->prepares)
+    else if (s->prepares && !schedule_is_lone(s->schedule))
         prepare_next(s);
 }

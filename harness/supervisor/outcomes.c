@@ -5,6 +5,7 @@
 #include "harness/attempt/results.h"
 #include "harness/attempt/verdict.h"
 #include "harness/run/instances.h"
+#include "harness/supervisor/alone.h"
 #include "harness/supervisor/delayed.h"
 #include "harness/supervisor/submissions.h"
 
@@ -133,13 +134,33 @@ static void note_unretried(struct supervisor *s, struct reports_result *r, struc
     results_add_note(r, arena, note);
 }
 
-/* One that did not count as an attempt (no slot could be started) is not made good by more of them.
- */
+/* Returns whether it is: of a case, only where that may be the machine's doing. One that did not
+ * count as an attempt (no slot could be started) is not made good by more of them. */
 static bool is_retried(const struct supervisor *s, const struct jobs_job *job,
                        const struct reports_result *r)
 {
     return s->options->repeat == 0 && r->attempts > r->n_previous &&
-           r->attempts < r->attempts_max && verdict_is_retried(job, r->verdict, r->exit);
+           r->attempts < r->attempts_max &&
+           (verdict_is_retried(job, r->verdict, r->exit) ||
+            (job->of_case != NULL && alone_is_worth_it(job, r)));
+}
+
+/* One that may be near its limit for what runs beside it has the machine for itself, when all
+ * others that are ready have had their turn: they would have to end before. */
+static void try_again(struct supervisor *s, size_t instance, const struct reports_result *r)
+{
+    const struct jobs_job *job = s->p.run.instances[instance].job;
+    bool alone = alone_is_worth_it(job, r);
+
+    reports_console_retried(s->p.console, r);
+    if (alone)
+        schedule_set_alone(s->schedule, instance);
+    if (job->retry_delay > 0)
+        delayed_add(s, instance, job->retry_delay);
+    else if (alone)
+        schedule_repeat(s->schedule, instance);
+    else
+        schedule_again(s->schedule, instance);
 }
 
 /* An attempt ended. It is run again only while the run goes on: a retry is a new start like any
@@ -159,13 +180,11 @@ static void outcomes_finish(struct supervisor *s, size_t instance, struct report
         return;
     }
     if (is_retried(s, in->job, r) && !s->stopping) {
-        reports_console_retried(s->p.console, r);
-        if (in->job->retry_delay > 0)
-            delayed_add(s, instance, in->job->retry_delay);
-        else
-            schedule_again(s->schedule, instance);
+        try_again(s, instance, r);
         return;
     }
+    if (s->options->repeat == 0)
+        alone_tell(in->job, r, arena);
     if (repeated || is_retried(s, in->job, r))
         note_unretried(s, r, arena);
     outcomes_announce(s, instance);

@@ -17,6 +17,7 @@ struct schedule *schedule_new(size_t n)
     s->nodes = xcalloc(n, sizeof(*s->nodes));
     s->ready = xcalloc(n, sizeof(*s->ready)); /* nobody is ready twice: again comes after next */
     s->n = s->waiting = n;
+    s->lone = NOBODY;
     for (size_t i = 0; i < n; i++)
         s->nodes[i].rank = i;
     for (size_t i = 0; i < SCHEDULE_GOODS; i++)
@@ -112,6 +113,8 @@ void schedule_set_ranks(struct schedule *s, const size_t *ranks)
 static void schedule_take(struct schedule *s, size_t job)
 {
     s->running++;
+    if (s->nodes[job].alone)
+        s->lone = job;
     if (s->nodes[job].pool != NULL)
         s->nodes[job].pool->running++;
     for (size_t i = 0; i < SCHEDULE_GOODS; i++)
@@ -121,6 +124,8 @@ static void schedule_take(struct schedule *s, size_t job)
 static void give_back(struct schedule *s, size_t job)
 {
     s->running--;
+    if (s->lone == job)
+        s->lone = NOBODY;
     if (s->nodes[job].pool != NULL)
         s->nodes[job].pool->running--;
     schedule_unpark(s, job);
@@ -134,6 +139,8 @@ static bool is_admitted(const struct schedule *s, size_t job)
 {
     const struct schedule_group *g = s->nodes[job].group;
 
+    if (s->running > 0 && (s->nodes[job].alone || s->lone != NOBODY))
+        return false;
     for (size_t i = 0; s->running > 0 && i < SCHEDULE_GOODS; i++) {
         uint64_t sum = s->taken[i];
 
@@ -353,6 +360,16 @@ void schedule_repeat(struct schedule *s, size_t job)
 {
     s->nodes[job].rank = s->n + s->repeated++;
     schedule_again(s, job);
+}
+
+void schedule_set_alone(struct schedule *s, size_t job)
+{
+    s->nodes[job].alone = true;
+}
+
+bool schedule_is_lone(const struct schedule *s)
+{
+    return s->lone != NOBODY;
 }
 
 bool schedule_is_needed(const struct schedule *s, size_t job)

@@ -70,6 +70,11 @@ void schedule_hold(struct schedule *s, size_t job);
 void schedule_release(struct schedule *s, size_t job);
 /* The same as schedule_again, but everything that is ready by now comes first. */
 void schedule_repeat(struct schedule *s, size_t job);
+/* A started job is to be run again with nothing else beside it: from its next start on, it waits
+ * until nothing runs, and nothing starts while it runs. Told before schedule_again and its like. */
+void schedule_set_alone(struct schedule *s, size_t job);
+/* Whether such a job runs. */
+bool schedule_is_lone(const struct schedule *s);
 /* Whether any other job waits, or has waited, for how this one ends. */
 bool schedule_is_needed(const struct schedule *s, size_t job);
 enum schedule_outcome { SCHEDULE_FAILED, SCHEDULE_PASSED, SCHEDULE_ALLOWED };

@@ -29,6 +29,7 @@ struct schedule_node {
     struct schedule_claim *claims;
     size_t n_claims, n_held; /* it has the first of them, while it runs or is to */
     bool queued;             /* for the one after those */
+    bool alone;              /* it starts when nothing else runs, and nothing else while it does */
     size_t behind;           /* the next of that queue, or NOBODY */
     uint64_t cost[SCHEDULE_GOODS];
 };
@@ -78,6 +79,7 @@ struct schedule {
     struct schedule_group *starting; /* one whose jobs are being given to the caller; NULL: none */
     bool begun;                      /* all needs are known: who has none is in the heap */
     size_t running;
+    size_t lone; /* the one of them that runs alone, or NOBODY */
     uint64_t stock[SCHEDULE_GOODS];
     uint64_t taken[SCHEDULE_GOODS]; /* by those that run */
 };

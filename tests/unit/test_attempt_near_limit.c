@@ -2,6 +2,7 @@
 /* test_attempt_near_limit: what the machine did (parsed from the kernel's text), and which results
  * that makes doubtful. */
 #include "harness/attempt/facts.h"
+#include "harness/attempt/limits_in_force.h"
 #include "harness/attempt/near_limit.h"
 
 #include <fcntl.h>
@@ -266,6 +267,26 @@ static void test_a_pass_that_was_close(void **state)
     assert_not_marked(&s, REPORTS_PASSED);
 }
 
+/* Which verdicts may be others with the machine for oneself. */
+static void test_worth_again(void **state)
+{
+    struct scene s = {0};
+
+    (void)state;
+    assert_false(limits_are_worth_again(&s.job, JOBS_LIMIT_CPU_TIME, SEC, true));
+    limit(&s, JOBS_LIMIT_CPU_TIME, SEC); /* it is ended there: only the machine can tell */
+    assert_false(limits_are_worth_again(&s.job, JOBS_LIMIT_CPU_TIME, SEC, false));
+    assert_true(limits_are_worth_again(&s.job, JOBS_LIMIT_CPU_TIME, SEC, true));
+    assert_false(limits_are_worth_again(&s.job, JOBS_LIMIT_CPU_TIME, SEC - 1, true));
+    limit(&s, JOBS_LIMIT_CPU_TIME_KILL, 2 * SEC); /* it ends by itself, with its true time */
+    assert_true(limits_are_worth_again(&s.job, JOBS_LIMIT_CPU_TIME, SEC, false));
+    assert_true(limits_are_worth_again(&s.job, JOBS_LIMIT_CPU_TIME, SEC + SEC / 10, false));
+    assert_false(limits_are_worth_again(&s.job, JOBS_LIMIT_CPU_TIME, SEC + SEC / 9, true));
+    assert_true(limits_are_worth_again(&s.job, JOBS_LIMIT_CPU_TIME, 2 * SEC, true));
+    assert_false(limits_are_worth_again(&s.job, JOBS_LIMIT_CPU_TIME, 2 * SEC, false));
+    assert_false(limits_are_worth_again(&s.job, JOBS_LIMIT_WALL, SEC, true));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +299,7 @@ int main(void)
         cmocka_unit_test(test_other_pressure),
         cmocka_unit_test(test_without_pressure_figures),
         cmocka_unit_test(test_a_pass_that_was_close),
+        cmocka_unit_test(test_worth_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

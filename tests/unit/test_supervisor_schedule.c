@@ -542,6 +542,38 @@ static void test_upcoming_of_many(void **state)
     schedule_free(s);
 }
 
+/* One that is tried again alone waits until nothing runs, and nothing starts while it runs. */
+static void test_alone(void **state)
+{
+    struct schedule *s = schedule_new(4);
+    const size_t upcoming[] = {3, 0};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        assert_next(s, i);
+    schedule_set_alone(s, 0);
+    assert_false(schedule_is_lone(s)); /* so far it runs beside others */
+    schedule_repeat(s, 0);
+    assert_upcoming(s, 4, upcoming, 2);
+    assert_next(s, 3);
+    assert_none(s);
+    pass(s, 1);
+    pass(s, 3);
+    assert_none(s);
+    schedule_again(s, 2); /* it was first, and would wait for ever */
+    assert_next(s, 0);
+    assert_true(schedule_is_lone(s));
+    assert_none(s);
+    schedule_again(s, 0);
+    assert_false(schedule_is_lone(s));
+    assert_next(s, 2);
+    assert_none(s);
+    pass(s, 2);
+    assert_next(s, 0);
+    pass(s, 0);
+    expect_done(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -558,6 +590,7 @@ int main(void)
         cmocka_unit_test(test_one_need_of_many),
         cmocka_unit_test(test_abandon),
         cmocka_unit_test(test_again),
+        cmocka_unit_test(test_alone),
         cmocka_unit_test(test_again_and_abandoned),
         cmocka_unit_test(test_needs_of_a_job_that_passed),
         cmocka_unit_test(test_needs_of_a_job_that_failed),

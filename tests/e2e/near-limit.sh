@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Verdicts of cases near a limit of time: tried again alone, as often as `retries` says, and told. The times are those of the
+# cases' own clocks: each uses as much CPU time as it is told.
+# sanitizers: no
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+mkdir in
+job_file near.yaml <<'YAML'
+cupel: 1
+defaults:
+  limits: {cpu-time: {limit: 700ms, kill: 30s}}
+  # so many seconds, its start included
+  run: 'exec perl -e "while ((times)[0] + (times)[1] < $S) { 1 for 1..9999 }"'
+jobs:
+  worse:
+    retries: 1
+    cases:
+      - {name: near, env: {S: "0.71"}}
+      - {name: far, env: {S: "1.1"}}
+      - {name: below, env: {S: "0.65"}}
+  better:
+    inputs: [{from: in, to: /in}]
+    retries: 10
+    run: 'read -r S </in/seconds; exec perl -e "while ((times)[0] + (times)[1] < $S) { 1 for 1..9999 }"'
+    cases: [{name: near}]
+YAML
+
+it "a case that is over its limit by a hair is run again alone, as often as may be, and all times are told"
+echo 0.71 >in/seconds
+cupel_start near.yaml -j 2
+# from its second attempt on, or one of those after it, it is faster
+expect wait_until 60 grep -qs 'TRY .*better/near' stderr
+echo 0.1 >in/new && mv in/new in/seconds
+cupel_wait
+STATUS=$STATUS expect_exit 1
+expect_verdict worse/near cpu-limit
+expect_result worse/near '.attempts == 2 and (.evidence | test("; 7[0-9][0-9.]* ms of its cpu-time limit 700 ms; run again alone: 7[0-9][0-9.]* ms$"))'
+
+it "the best time counts"
+expect_verdict better/near passed
+expect_result better/near '.attempts >= 2 and ([.notes[] | select(test("^7[0-9][0-9.]* ms of its cpu-time limit 700 ms; run again alone: .*[0-9]+ m?s$"))] | length == 1)'
+
+it "one that is far over its limit is not run again, and a pass near it says so"
+expect_verdict worse/far cpu-limit
+expect_result worse/far '.attempts == 1'
+expect_verdict worse/below passed
+expect_result worse/below '.attempts == 1 and ([.notes[] | select(test("^near-limit.* of its cpu-time limit 700 ms used"))] | length == 1)'
+
+expect_clean
+all_done
