@@ -91,6 +91,9 @@ static const struct cli_option options[] = {
     CLI_OPTION('\0', "dry-run", CLI_FLAG, FIELD(dry), NULL,
                "run and create nothing: check the files, and print the jobs that would run, in an "
                "order in which they can"),
+    CLI_OPTION('\0', "pin", CLI_FLAG, FIELD(o.pins), NULL,
+               "each job that has no `cpuset` of its own runs on whole cores that no other has "
+               "meanwhile (`cpuset: exclusive`)"),
     CLI_BEST_EFFORT(FIELD(o.best_effort)),
     CLI_OVERCOMMIT(FIELD(o.overcommit)),
     CLI_OPTION(
@@ -366,6 +369,7 @@ int cli_run(int argc, char **argv)
     int code;
 
     if (cli_parse(&command, argc, argv, &a, &words, &code)) {
+        a.o.slots_said = a.slots > 0;
         a.o.slots = a.slots > 0 ? (unsigned)a.slots : own_limits_cpus();
         a.o.repeat = a.until_fail && a.repeat == 0 ? RUN_UNBOUNDED : (unsigned)a.repeat;
         a.o.until_fail = a.until_fail;

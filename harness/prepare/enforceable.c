@@ -79,6 +79,46 @@ static int enforceable_refuse(struct prepared *p, const struct instance *in, enu
     return -ENOTSUP;
 }
 
+/* Gives cores of its own to each job that says nothing of CPUs (--pin). */
+static int pin_jobs(struct prepared *p, bool best_effort, struct cupel_error *err)
+{
+    if (!best_effort && !cgroup_host_has(p->host, CGROUP_CPUSET)) {
+        (void)cgroup_explain_missing(p->host, CGROUP_CPUSET, err);
+        cupel_error_prefix(err, "--pin cannot be held on this machine");
+        return -ENOTSUP;
+    }
+    for (size_t i = 0; i < run_n_prepared(&p->run); i++) {
+        const struct instance *in = &p->run.instances[i];
+        struct jobs_limits *l;
+
+        if (in->service != NULL || in->judge != NULL ||
+            jobs_limit_is_set(&in->job->limits, JOBS_LIMIT_CPUSET))
+            continue;
+        l = &instances_job(in)->limits;
+        l->cpus = JOBS_CPUS_EXCLUSIVE;
+        l->value[JOBS_LIMIT_CPUSET] = 1;
+        l->set |= 1u << JOBS_LIMIT_CPUSET;
+    }
+    return 0;
+}
+
+/* Refuses more slots than there are cores to pin their jobs to. */
+static int check_pinned_slots(const struct prepared *p, const struct run_options *o, size_t most,
+                              struct cupel_error *err)
+{
+    size_t n = p->run.cores.n_whole, wanted = o->slots * most;
+
+    if (!o->pins || !o->slots_said || wanted <= n || n < most) /* which each job is told */
+        return 0;
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                          "-j %u with --pin takes %zu whole cores besides one for all others, and "
+                          "there %s %zu",
+                          o->slots, wanted, n == 1 ? "is" : "are", n);
+    cupel_error_hint(err, "say -j %zu, or leave it out: then as many jobs run as there are cores",
+                     n / most);
+    return -ENOTSUP;
+}
+
 /* Looks for the cores that jobs of the run are to have for themselves. The first is never among
  * them, since somebody else has to run too. */
 static int find_cores(struct prepared *p, const struct run_options *o, struct cupel_error *err)
@@ -88,8 +128,10 @@ static int find_cores(struct prepared *p, const struct run_options *o, struct cu
     const char *list = cgroup_host_cpus(p->host);
     struct jobs_cpus allowed;
     size_t most = 0, sum = 0;
-    int r;
+    int r = o->pins ? pin_jobs(p, o->best_effort, err) : 0;
 
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < run_n_prepared(&p->run); i++) {
         size_t wanted = cores_wanted(&p->run.instances[i].job->limits);
 
@@ -101,9 +143,10 @@ static int find_cores(struct prepared *p, const struct run_options *o, struct cu
     if (sum > most * o->slots)
         sum = most * o->slots;
     r = topology < 0 ? -errno : cores_find(topology, &allowed, sum, &p->run.cores);
-    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
-                                   "cannot tell which CPUs are of one core")
-                 : 0;
+    if (r < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                               "cannot tell which CPUs are of one core");
+    return o->best_effort ? 0 : check_pinned_slots(p, o, most, err);
 }
 
 static int check_exclusive(struct prepared *p, const struct instance *in, bool best_effort,

@@ -45,6 +45,8 @@ struct run_options {
     bool no_secrets;             /* jobs do without theirs: a session over what a job left */
     bool trace_setup;            /* --trace-setup */
     uint64_t run_memory;         /* bound of everything in the run together; 0: none */
+    bool pins;                   /* --pin: jobs that say nothing else have `cpuset: exclusive` */
+    bool slots_said;             /* -j was given */
     bool overcommit;             /* start jobs whatever the sum of their limits */
     struct cache_lockfile *note; /* what derived roots turn out to be is noted in it; or NULL */
     /* only on roots that are what the lock file beside their job file says */

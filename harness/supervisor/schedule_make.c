@@ -221,6 +221,24 @@ static void add_cores(struct schedule *schedule, const struct run *run)
                                cores_granted(&run->cores, &run->instances[i].job->limits));
 }
 
+static void tell_cores(const struct supervisor *s)
+{
+    const struct cores *cores = &s->p.run.cores;
+    cleanup_strbuf struct strbuf b = {0};
+
+    for (size_t i = 0; i < cores->n; i++) {
+        strbuf_adds(&b, i == 0 ? "pinned: jobs have the cores " : " | ");
+        jobs_cpus_format(&cores->each[i], &b);
+    }
+    if (cores->n == 0)
+        return;
+    strbuf_addf(&b,
+                ", one job each, and all else of the run has %s; other programs of this machine "
+                "are not kept off them",
+                cores->rest);
+    reports_console_status(s->p.console, b.data);
+}
+
 /* Tells the schedule what there is and what each job may take: slots, and of CPUs and memory what
  * their limits say, unless it is told not to (--overcommit). */
 static void set_goods(struct supervisor *s)
@@ -288,6 +306,8 @@ void schedule_make(struct supervisor *s)
     free(instance_of);
     add_claims(s->schedule, run);
     add_cores(s->schedule, run);
+    if (s->options->pins)
+        tell_cores(s);
     set_goods(s);
     if (s->options->shuffles)
         shuffle_jobs(s);

@@ -15,6 +15,19 @@ cupel: 1
 jobs: {long: {limits: {cpuset: exclusive}, run: echo started; sleep 1000}}
 YAML
 
+job_file all.yaml <<'YAML'
+cupel: 1
+jobs: {all: {run: "grep Cpus_allowed_list /proc/self/status | cut -f 2"}}
+YAML
+job_file pin.yaml <<'YAML'
+cupel: 1
+defaults: {run: "grep Cpus_allowed_list /proc/self/status | cut -f 2"}
+jobs:
+  a: {}
+  b: {services: {s: {run: "grep Cpus_allowed_list /proc/self/status | cut -f 2; sleep 1000"}}}
+  listed: {limits: {cpuset: FIRST}}
+YAML
+
 it "a job has a whole core, and the memory of its node; or is refused with what to do"
 cupel_run one.yaml
 if grep -qE 'cannot keep jobs on|whole core.* besides one for all others' stderr; then
@@ -25,6 +38,9 @@ if grep -qE 'cannot keep jobs on|whole core.* besides one for all others' stderr
     cupel_run --best-effort one.yaml
     expect_exit 0
     expect_result one '.unenforced == ["cpuset"]'
+    cupel_run --pin all.yaml
+    expect_exit 3
+    expect_stderr '(--pin|cpuset).* cannot be held on this machine'
     expect_clean
     all_done
     exit
@@ -55,6 +71,37 @@ cupel_start one.yaml
 kill "$holder"
 cupel_wait
 expect_exit 0
+
+# cpus_in FILE: a list of CPUs, one a line
+cpus_in() {
+    local range
+    for range in $(tr , ' ' <"$1"); do seq "${range%-*}" "${range#*-}"; done
+}
+
+it "--pin gives each job whole cores of its own, but for those that name theirs"
+cupel_run all.yaml
+first=$(cpus_in out/logs/all.stdout | head -n 1)
+last=$(cpus_in out/logs/all.stdout | tail -n 1)
+sed -i "s/FIRST/$first/" pin.yaml
+cupel_run --pin pin.yaml
+expect_exit 0
+expect_said 'pinned: jobs have the cores .*, one job each, and all else of the run has '
+for job in a b; do
+    core=$(cpus_in "out/logs/$job.stdout" | head -n 1)
+    expect_equal "$(cat "out/logs/$job.stdout")" "$(cat "/sys/devices/system/cpu/cpu$core/topology/thread_siblings_list")"
+    expect_equal "$(cpus_in out/logs/b.service-s.stdout | grep -cx "$core")" 0
+    expect_result "$job" '.limits.cpuset == "exclusive"'
+done
+expect_equal "$(cat out/logs/listed.stdout)" "$first"
+cupel_run --pin -j 512 pin.yaml
+expect_exit 3
+expect_stderr '-j 512 with --pin takes 512 whole cores besides one for all others, and there (is|are) [0-9]+'
+expect_stderr 'say -j [0-9]+, or leave it out'
+sed -i "s/cpuset: $first/cpuset: $last/" pin.yaml
+cupel_run --pin pin.yaml
+expect_exit 3
+expect_stderr "'cpuset' of job 'listed' cannot be held on this machine: the CPUs $last are those of jobs with|'cpuset' of job 'listed' cannot.* those of jobs with .cpuset: exclusive"
+expect_clean
 
 it "the cores of a run that was killed are there again"
 cupel_start long.yaml
