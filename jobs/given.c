@@ -22,22 +22,12 @@ static struct source_place place_of(struct given_tree *t, const char *option)
     return source_at(SOURCE_OPTIONS + t->n++, 1);
 }
 
-static struct node *new_given(struct given_tree *t, enum node_kind kind, struct source_place place)
-{
-    struct node *n = arena_alloc(t->l->tree, sizeof(*n));
-
-    *n = (struct node){.kind = (uint8_t)kind, .place = place};
-    return n;
-}
-
 /* `plain`: as if it were written without quotes, so that it may be a number. */
 static struct node *new_scalar(struct given_tree *t, const char *text, bool plain,
                                struct source_place place)
 {
-    struct node *n = new_given(t, NODE_SCALAR, place);
+    struct node *n = node_new_text(t->l->tree, arena_strdup(t->l->plan->arena, text), place);
 
-    n->text = arena_strdup(t->l->plan->arena, text);
-    n->n = strlen(text);
     n->plain = plain;
     return n;
 }
@@ -80,7 +70,7 @@ static struct node *find_child(struct node *map, const char *key)
 static void own_children(struct given_tree *t, struct node *map)
 {
     for (struct node **link = &map->first; *link != NULL; link = &(*link)->next) {
-        struct node *copy = new_given(t, (*link)->kind, (*link)->place);
+        struct node *copy = node_new(t->l->tree, (*link)->kind, (*link)->place);
 
         *copy = **link;
         *link = copy;
@@ -94,7 +84,7 @@ static struct node *child_map(struct given_tree *t, struct node *map, const char
     struct node *child = find_child(map, key);
 
     if (child == NULL || child->kind != NODE_MAP) {
-        child = new_given(t, NODE_MAP, place);
+        child = node_new(t->l->tree, NODE_MAP, place);
         set_child(t, map, key, child);
     }
     own_children(t, child);
@@ -132,14 +122,15 @@ static void put_value(struct given_tree *t, struct node *job, const struct jobs_
 /* What the job has of the file, or else what `defaults` gives, as a list of its own. */
 static struct node *own_inputs(struct given_tree *t, struct node *job, struct node *defaults)
 {
-    struct node *list = new_given(t, NODE_LIST, job->place), *of = find_child(job, "inputs");
+    struct node *list = node_new(t->l->tree, NODE_LIST, job->place),
+                *of = find_child(job, "inputs");
 
     if (of == NULL && defaults != NULL)
         of = find_child(defaults, "inputs");
     if (of == NULL)
         return list;
     for (const struct node *item = items_first(of); item != NULL; item = items_next(of, item)) {
-        struct node *copy = new_given(t, item->kind, item->place);
+        struct node *copy = node_new(t->l->tree, item->kind, item->place);
 
         *copy = *item;
         copy->key = NULL;
@@ -158,7 +149,7 @@ static void put_inputs(struct given_tree *t, struct node *job, struct node *defa
     for (size_t i = 0; i < t->given->n_inputs; i++) {
         const struct jobs_given_input *in = &t->given->inputs[i];
         struct source_place place = place_of(t, in->option);
-        struct node *map = new_given(t, NODE_MAP, place);
+        struct node *map = node_new(t->l->tree, NODE_MAP, place);
 
         set_child(t, map, "from", new_scalar(t, in->from, false, place));
         if (in->to != NULL)
@@ -176,7 +167,7 @@ static void put_artifacts(struct given_tree *t, struct node *job)
 
     if (t->given->artifacts == NULL || t->given->artifacts[0] == NULL)
         return;
-    list = new_given(t, NODE_LIST, job->place);
+    list = node_new(t->l->tree, NODE_LIST, job->place);
     for (size_t i = 0; t->given->artifacts[i] != NULL; i++) {
         const char *option = arena_printf(t->l->tree, "--artifact %s", t->given->artifacts[i]);
 
@@ -187,7 +178,7 @@ static void put_artifacts(struct given_tree *t, struct node *job)
 
 static void put_command(struct given_tree *t, struct node *job)
 {
-    struct node *list = new_given(t, NODE_LIST, job->place);
+    struct node *list = node_new(t->l->tree, NODE_LIST, job->place);
 
     /* what stands for it: the command itself is never a matter of YAML (take_command) */
     add_child(list, new_scalar(t, "command", false, job->place));
@@ -200,7 +191,7 @@ static void put_command(struct given_tree *t, struct node *job)
 static struct node *make_file(struct given_tree *t, struct node **ret_job)
 {
     const struct source_place none = source_at(1, 1);
-    struct node *file = new_given(t, NODE_MAP, none), *jobs;
+    struct node *file = node_new(t->l->tree, NODE_MAP, none), *jobs;
 
     set_child(t, file, "cupel", new_scalar(t, "1", true, none));
     jobs = child_map(t, file, "jobs", none);

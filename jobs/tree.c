@@ -393,6 +393,23 @@ static bool plain_is_one_of(const struct node *n, const char *const *words, size
     return false;
 }
 
+struct node *node_new(struct arena *arena, enum node_kind kind, struct source_place place)
+{
+    struct node *n = arena_alloc(arena, sizeof(*n));
+
+    *n = (struct node){.kind = (uint8_t)kind, .place = place};
+    return n;
+}
+
+struct node *node_new_text(struct arena *arena, const char *text, struct source_place place)
+{
+    struct node *n = node_new(arena, NODE_SCALAR, place);
+
+    n->text = text;
+    n->n = strlen(text);
+    return n;
+}
+
 bool node_is_null(const struct node *n)
 {
     static const char *const words[] = {"", "~", "null", "Null", "NULL"};

@@ -43,6 +43,11 @@ struct node {
  * of them counts for the bounds of the file, and is counted before it is made. Tags are refused. */
 struct node *tree_read(struct source *s, struct arena *arena, struct arena *texts);
 
+/* Makes a node that nobody has written, at the place of what it comes from. */
+struct node *node_new(struct arena *arena, enum node_kind kind, struct source_place place);
+/* Makes a scalar; its text is not copied. */
+struct node *node_new_text(struct arena *arena, const char *text, struct source_place place);
+
 /* A plain scalar that YAML 1.1 reads as null, or as a boolean. */
 bool node_is_null(const struct node *n);
 bool node_is_bool(const struct node *n);

@@ -133,31 +133,6 @@ static bool walk_exact(struct compare_pair *p)
     }
 }
 
-/* The same, where CR LF ends a line as LF does. */
-static bool walk_line_ends(struct compare_pair *p)
-{
-    for (;;) {
-        int e = peek(&p->expected), g = peek(&p->got);
-
-        if (e != g && (e == '\r' || g == '\r')) {
-            struct reader *with = e == '\r' ? &p->expected : &p->got;
-
-            if ((e == '\r' ? g : e) != '\n')
-                return differ_here(p);
-            with->i++;
-            if (peek(with) != '\n')
-                return differ_here(p);
-            continue;
-        }
-        if (fold(e, p->ignore_case) != fold(g, p->ignore_case))
-            return differ_here(p);
-        if (e == END)
-            return true;
-        p->expected.i++;
-        p->got.i++;
-    }
-}
-
 /* ---- trim ---- */
 
 /* White space between two bytes that are none. */
@@ -297,14 +272,17 @@ static bool walk_tokens(struct compare_pair *p)
     }
 }
 
-/* Compares what is left without any white space. */
-static bool walk_spaceless(struct compare_pair *p)
+/* ---- what else differs ---- */
+
+typedef void skip_fn(struct compare_pair *p);
+
+/* Compares what is left where some bytes do not count. */
+static bool walk_without(struct compare_pair *p, skip_fn *skip)
 {
     for (;;) {
         int e, g;
 
-        skip_space(&p->expected);
-        skip_space(&p->got);
+        skip(p);
         e = peek(&p->expected);
         g = peek(&p->got);
         if (fold(e, p->ignore_case) != fold(g, p->ignore_case))
@@ -314,6 +292,33 @@ static bool walk_spaceless(struct compare_pair *p)
         p->expected.i++;
         p->got.i++;
     }
+}
+
+/* Passes over a carriage return before the end of a line where the other side has none. */
+static void skip_return(struct compare_pair *p)
+{
+    int e = peek(&p->expected), g = peek(&p->got);
+
+    if (e == '\r' && g == '\n')
+        p->expected.i++;
+    else if (e == '\n' && g == '\r')
+        p->got.i++;
+}
+
+static bool walk_line_ends(struct compare_pair *p)
+{
+    return walk_without(p, skip_return);
+}
+
+static void skip_spaces(struct compare_pair *p)
+{
+    skip_space(&p->expected);
+    skip_space(&p->got);
+}
+
+static bool walk_spaceless(struct compare_pair *p)
+{
+    return walk_without(p, skip_spaces);
 }
 
 /* ---- numbers ---- */

@@ -21,23 +21,6 @@ struct case_entry {
     size_t n;
 };
 
-static struct node *case_node(struct cases *c, enum node_kind kind, struct source_place place)
-{
-    struct node *n = arena_alloc(c->l->tree, sizeof(*n));
-
-    *n = (struct node){.kind = (uint8_t)kind, .place = place};
-    return n;
-}
-
-static struct node *case_text(struct cases *c, const char *text, struct source_place place)
-{
-    struct node *n = case_node(c, NODE_SCALAR, place);
-
-    n->text = text;
-    n->n = strlen(text);
-    return n;
-}
-
 /* Which key of a case it is; SIZE_MAX: none. */
 static size_t key_number(const char *name)
 {
@@ -81,7 +64,7 @@ static void read_entry(struct cases *c, struct node *map, struct case_entry *e)
     struct node **link;
 
     e->map = map;
-    e->own = case_node(c, NODE_MAP, map->place);
+    e->own = node_new(c->l->tree, NODE_MAP, map->place);
     e->own->lost = map->lost;
     link = &e->own->first;
     for (struct node *v = map->first; v != NULL; v = v->next) {
@@ -98,7 +81,7 @@ static void read_entry(struct cases *c, struct node *map, struct case_entry *e)
             e->files = v;
         else if (str_eq(v->key->text, "answer"))
             e->answer = v;
-        copy = case_node(c, NODE_SCALAR, v->place);
+        copy = node_new(c->l->tree, NODE_SCALAR, v->place);
         *copy = *v;
         copy->next = NULL;
         *link = copy;
@@ -327,16 +310,11 @@ struct case_making {
 
 static struct node *copy_node(struct cases *c, const struct node *n)
 {
-    struct node *copy = case_node(c, NODE_SCALAR, n->place);
+    struct node *copy = node_new(c->l->tree, NODE_SCALAR, n->place);
 
     *copy = *n;
     copy->next = NULL;
     return copy;
-}
-
-static struct node *make_key_node(struct cases *c, const char *name, struct source_place place)
-{
-    return case_text(c, name, place);
 }
 
 /* Returns {stdout-file: PATH}, with the file's path but the other ending. */
@@ -344,15 +322,15 @@ static struct node *expect_answer(struct case_making *m, const struct node *file
                                   const struct node *answer)
 {
     struct cases *c = m->c;
-    struct node *map = case_node(c, NODE_MAP, answer->place), *path;
+    struct node *map = node_new(c->l->tree, NODE_MAP, answer->place), *path;
 
-    path = case_text(c,
-                     arena_printf(c->l->plan->arena, "%.*s%s", (int)without_ending(file->text),
-                                  file->text, answer->text),
-                     answer->place);
+    path = node_new_text(c->l->tree,
+                         arena_printf(c->l->plan->arena, "%.*s%s", (int)without_ending(file->text),
+                                      file->text, answer->text),
+                         answer->place);
     path->found = file->found;
-    path->key = make_key_node(c, "stdout-file", answer->place);
-    map->key = make_key_node(c, "expect", answer->place);
+    path->key = node_new_text(c->l->tree, "stdout-file", answer->place);
+    map->key = node_new_text(c->l->tree, "expect", answer->place);
     map->first = path;
     map->n = 1;
     return map;
@@ -373,7 +351,7 @@ static struct node *value_for(struct case_making *m, size_t key, const struct no
         base = replace_in(c->r, base);
     if (str_eq(name, "stdin-file") && file != NULL) {
         own = copy_node(c, file);
-        own->key = make_key_node(c, name, file->place);
+        own->key = node_new_text(c->l->tree, name, file->place);
     }
     if (str_eq(name, "expect") && answer != NULL) {
         struct node *expected = expect_answer(m, file, answer);
@@ -397,7 +375,7 @@ static struct node *case_job(struct case_making *m, const char *id, const struct
     struct cases *c = m->c;
     struct node *job = copy_node(c, m->instance), **link = &job->first;
 
-    job->key = make_key_node(c, id, m->e->map->place);
+    job->key = node_new_text(c->l->tree, id, m->e->map->place);
     job->lost |= m->e->map->lost;
     job->n = m->n_tail;
     for (size_t i = 0; i < keys_case.n; i++) {
@@ -489,7 +467,7 @@ static void make_found(struct case_making *m)
     if (answer != NULL && !value_is_text(c->l, answer, "answer", "an ending such as .ans"))
         return;
     for (size_t i = 0; i < e->n && !m->full; i++) {
-        struct node *file = case_text(c, e->matches[i].path, pattern->place);
+        struct node *file = node_new_text(c->l->tree, e->matches[i].path, pattern->place);
 
         file->found = pattern->found;
         make_case(m, case_word(m, i, pattern->found != 0), pattern, file, answer,

@@ -39,29 +39,12 @@ static struct node *child_of(struct node *map, const char *key)
     return map->kind == NODE_MAP ? (struct node *)node_child(map, key) : NULL;
 }
 
-static struct node *make_node(struct expansion *x, enum node_kind kind, struct source_place place)
-{
-    struct node *n = arena_alloc(x->l->tree, sizeof(*n));
-
-    *n = (struct node){.kind = (uint8_t)kind, .place = place};
-    return n;
-}
-
-static struct node *make_key(struct expansion *x, const char *text, struct source_place place)
-{
-    struct node *n = make_node(x, NODE_SCALAR, place);
-
-    n->text = text;
-    n->n = strlen(text);
-    return n;
-}
-
 /* ---- jobs ---- */
 
 /* A job that is not to be looked at: whatever it lacks may be there. */
 static struct node *lost_job(struct expansion *x, const struct node *job)
 {
-    struct node *n = make_node(x, NODE_MAP, job->place);
+    struct node *n = node_new(x->l->tree, NODE_MAP, job->place);
 
     n->key = job->key;
     n->lost = true;
@@ -122,12 +105,13 @@ static const char *make_id(struct expansion *x, const struct combination *c,
 static struct node *make_env(struct expansion *x, const struct combination *c)
 {
     struct node *env =
-        make_node(x, NODE_MAP, x->own_env != NULL ? x->own_env->place : x->job->place);
+        node_new(x->l->tree, NODE_MAP, x->own_env != NULL ? x->own_env->place : x->job->place);
     struct node **link = &env->first;
 
-    env->key = x->own_env != NULL ? x->own_env->key : make_key(x, "env", x->job->place);
+    env->key =
+        x->own_env != NULL ? x->own_env->key : node_new_text(x->l->tree, "env", x->job->place);
     for (size_t i = 0; i < c->n; i++) {
-        struct node *v = make_node(x, NODE_SCALAR, c->value[i]->node->place);
+        struct node *v = node_new(x->l->tree, NODE_SCALAR, c->value[i]->node->place);
 
         *v = *c->value[i]->node;
         v->plain = v->dollar = false;
@@ -184,10 +168,10 @@ static size_t add_cases(struct expansion *x, struct node *instance, const struct
 static struct node *instance_job(struct expansion *x, const struct combination *c,
                                  const struct spoken *s, const char **ret_refused)
 {
-    struct node *job = make_node(x, NODE_MAP, x->job->place), **link = &job->first;
+    struct node *job = node_new(x->l->tree, NODE_MAP, x->job->place), **link = &job->first;
 
     *job = *x->job;
-    job->key = make_key(x, make_id(x, c, ret_refused), x->job->key->place);
+    job->key = node_new_text(x->l->tree, make_id(x, c, ret_refused), x->job->key->place);
     if (c->n > 0 || x->own_env != NULL) {
         if (x->own_env != NULL)
             check_env(x, c);

@@ -81,13 +81,9 @@ static const char *value_text_at(const void *data, size_t i)
 static struct node *scalar_at(struct loader *l, const struct node *where, const char *text,
                               uint32_t found)
 {
-    struct node *n = arena_alloc(l->tree, sizeof(*n));
+    struct node *n = node_new_text(l->tree, text, where->place);
 
-    *n = (struct node){.kind = NODE_SCALAR,
-                       .found = found,
-                       .place = where->place,
-                       .text = text,
-                       .n = strlen(text)};
+    n->found = found;
     return n;
 }
 

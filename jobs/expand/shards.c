@@ -16,12 +16,9 @@ static const struct node shard_keys[COMBINATION_SHARDS] = {
 
 static struct matrix_value shard_value(struct loader *l, const struct node *at, size_t number)
 {
-    struct node *n = arena_alloc(l->tree, sizeof(*n));
+    const char *text = arena_printf(l->plan->arena, "%zu", number);
+    struct node *n = node_new_text(l->tree, text, at->place);
 
-    *n = (struct node){.kind = NODE_SCALAR,
-                       .place = at->place,
-                       .text = arena_printf(l->plan->arena, "%zu", number)};
-    n->n = strlen(n->text);
     return (struct matrix_value){.node = n,
                                  .word = n->text,
                                  .pair = arena_printf(l->plan->arena, SHARDS_KEY "=%s", n->text)};
