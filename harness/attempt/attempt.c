@@ -138,6 +138,7 @@ static void watch(struct attempt *a)
             attempt_check_deadlines(a); /* before the output, of which there may be any amount */
         if (n > 0)
             serve_more(a, fds);
+        interactor_look(a);
         if (a->ctx->ready != NULL && n >= 0)
             serve_ready(a, &fds[POLL_READY]);
         if (n > 0 && fds[POLL_OUT].revents != 0)

@@ -203,9 +203,15 @@ static bool was_accepted(const struct interactor *i)
 
 void interactor_serve(struct attempt *a)
 {
+    take_end(a->interactor);
+}
+
+void interactor_look(struct attempt *a)
+{
     struct interactor *i = a->interactor;
 
-    take_end(i);
+    if (i == NULL || !i->ended || i->outlived)
+        return;
     i->outlived = a->facts->started_ns != 0 && !a->facts->steps[0].ended && !a->killed &&
                   a->facts->cause == CAUSE_NONE && is_alive(a->sandbox.pid);
     if (i->outlived && !was_accepted(i))

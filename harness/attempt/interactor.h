@@ -19,9 +19,11 @@ void interactor_unshare(struct checker *c);
 int interactor_begin(struct attempt *a, struct cupel_error *err);
 /* Readable once it has ended; -EBADF: nothing to wait for. */
 int interactor_wait_for(const struct attempt *a);
-/* Takes its result, once it has ended, and ends the job where nothing that this does matters now.
- */
+/* Takes its result, once it has ended. */
 void interactor_serve(struct attempt *a);
+/* Looks, once it has ended, whether the job lives on, as soon as that has begun; and ends the job
+ * where nothing that this does matters now. Nothing of any other job. */
+void interactor_look(struct attempt *a);
 /* Returns until when the job's slot waits for it, once the job is over: CLOCK_MONOTONIC, or
  * LIMITS_NEVER.
  */
