@@ -16,6 +16,12 @@ struct jobs_packaging {
      * submissions/ */
     const char *const *submissions;
     size_t n_submissions;
+    /* for `cupel grade`: what is judged is named when the text is loaded (struct jobs_grading: the
+     * key is SUBMISSION, and there is no other), and the package's own submissions stand under
+     * `reference`, each with what its folder and submissions.yaml promise of it. `path` is absolute
+     * then, or relative to the directory that the text is loaded for (jobs_load_text_with). At
+     * least one submission has to be named. */
+    bool grading;
 };
 
 /* Writes the job file that judges as the package says. Nothing of it is left out in silence: what

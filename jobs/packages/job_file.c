@@ -292,6 +292,14 @@ static void add_stop(struct problem_package *p, struct out *job)
 
 static void add_matrix(struct problem_package *p, struct out *job)
 {
+    struct out *axis;
+
+    if (p->asked->grading) { /* in whose place others are named: of which kind they are is theirs */
+        axis = out_map(&p->out, out_map(&p->out, job, "matrix"), "SUBMISSION");
+        write_literal(p, axis, "files",
+                      arena_printf(p->arena, "%s/*/*", package_host_path(p, "submissions")));
+        return;
+    }
     write_literals(p, out_map(&p->out, job, "matrix"), "SUBMISSION", &p->submissions);
 }
 
@@ -332,10 +340,11 @@ static void add_compile(struct problem_package *p, struct out *jobs)
         out_text(&p->out, job, "needs", "tools");
     inputs = out_list(&p->out, job, "inputs");
     input = out_map(&p->out, inputs, NULL);
-    out_text(&p->out, input, "from",
-             p->asked->submissions != NULL ? "${{ SUBMISSION }}"
-                                           : arena_printf(p->arena, "%s/${{ SUBMISSION }}",
-                                                          package_host_path(p, "submissions")));
+    out_text(
+        &p->out, input, "from",
+        p->asked->submissions != NULL || p->asked->grading
+            ? "${{ SUBMISSION }}"
+            : arena_printf(p->arena, "%s/${{ SUBMISSION }}", package_host_path(p, "submissions")));
     out_text(&p->out, input, "to", "/submission");
     out_text(&p->out, input, "mode", "ro");
     out_bare(&p->out, input, "untrusted", "true");
@@ -397,7 +406,9 @@ void package_write(struct problem_package *p)
     }
     out_text(&p->out, out_map(&p->out, p->out.root, "defaults"), "rootfs",
              p->asked->image != NULL ? "judge" : "host");
-    if (p->submissions.n == 0)
+    if (p->asked->grading)
+        write_references(p);
+    else if (p->submissions.n == 0)
         package_left(p, NULL, NULL, "submissions", "there are none to judge");
     jobs = out_map(&p->out, p->out.root, "jobs");
     add_tools(p, jobs);

@@ -33,5 +33,7 @@ void write_expected(struct problem_package *p, struct out *expect, const struct 
 /* What the default validator's arguments say; returns what is wrong with them, or NULL. */
 const char *write_comparing(struct problem_package *p, struct out *expect,
                             const struct package_texts *args);
+/* The package's own submissions, each under what it has to come to, for who grades others. */
+void write_references(struct problem_package *p);
 /* The jobs that verify the package's validators. */
 void write_verifying(struct problem_package *p, struct out *jobs);

@@ -319,7 +319,7 @@ static void read_package(struct problem_package *p)
             : NULL;
     if (p->asked->verify)
         package_find_programs(p, "input_validators", &p->input_validators);
-    if (p->asked->verify)
+    if (p->asked->verify || p->asked->grading)
         package_read_expectations(p);
     package_deal_points(p);
 }
@@ -388,7 +388,7 @@ int package_convert(struct problem_package *p, struct jobs_converted *ret, struc
         return refused(p, p->n_refused, err);
     out_write(p->out.root, &ret->text);
     ret->n_left = p->n_left;
-    ret->n_jobs = p->submissions.n > 0 ? 2 : 0;
+    ret->n_jobs = p->submissions.n > 0 || p->asked->grading ? 2 : 0;
     return 0;
 }
 

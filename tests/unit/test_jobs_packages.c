@@ -346,6 +346,35 @@ static void test_asked(void **state)
     unload(&loaded);
 }
 
+/* What others have submitted is named when the text is loaded; the package's own come before. */
+static void test_grading(void **state)
+{
+    static const char references[] =
+        "reference:\n"
+        "  accepted: [p/submissions/accepted/a.py]\n"
+        "  rejected: [p/submissions/rejected/r.py, p/submissions/run_time_error/e.py]\n"
+        "  time-limit: [p/submissions/time_limit_exceeded/t.py]\n"
+        "  wrong-answer:\n"
+        "    - p/submissions/wrong_answer/in-time.py\n"
+        "    - p/submissions/wrong_answer/w.py\n";
+    _cleanup_(jobs_converted_free) struct jobs_converted made = {0};
+
+    (void)state;
+    put_package(NEW "limits: {time_limit: 1}\n");
+    put("p/submissions/rejected/r.py", "");
+    put("p/submissions/wrong_answer/w.py", "");
+    put("p/submissions/time_limit_exceeded/t.py", "");
+    put("p/submissions/run_time_error/e.py", "");
+    put("p/submissions/mixed/m.py", "");
+    put("p/submissions/wrong_answer/in-time.py", "");
+    put("p/submissions/submissions.yaml", "wrong_answer/in*: {permitted: [AC, RTE, WA]}\n");
+    assert_int_equal(convert(&(struct jobs_packaging){.path = "p", .grading = true}, &made), 0);
+    assert_string_equal(made.notes.data, "");
+    if (strstr(made.text.data, references) == NULL)
+        fail_msg("it becomes:\n%s", made.text.data);
+    assert_non_null(strstr(made.text.data, "from: \"${{ SUBMISSION }}\"\n"));
+}
+
 /* ---- what a package promises ---- */
 
 static void heard(struct jobs_package_check *check, const char *id, const char *verdict, int exit,
@@ -528,6 +557,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hostile, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_links, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_asked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_grading, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_promises_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_promises_broken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_promises_unheard, set_up, tear_down),
