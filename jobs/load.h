@@ -353,7 +353,7 @@ struct group_nodes {
     enum jobs_score score;
 };
 key_set_fn key_set_version; /* of the file: load.c */
-/* of `reference`: references.c */
+/* of `reference`: file_references.c */
 key_set_fn key_set_reference;
 /* Reads the file's own solutions, unless who grades has none. */
 void references_read(struct loader *l, const struct node *map);

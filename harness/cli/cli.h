@@ -59,8 +59,19 @@ int cli_load_plans(char *const *paths, size_t n, const struct cli_list *set, con
                    struct jobs_plan **ret_plans, struct jobs_expanded **ret_expanded);
 /* Loads one file in the same way, as `cupel grade` reads it. */
 struct jobs_grading;
-int cli_load_graded(const char *path, const struct cli_list *set, const char *out,
-                    const struct jobs_grading *grading, struct jobs_plan **ret_plan);
+struct cli_graded {
+    const char *path;  /* or a directory: a problem package's */
+    const char *image; /* that a package's jobs run in, or NULL */
+    const char *out;
+    const struct cli_list *set;
+    bool again; /* it has been loaded before: what is odd about it has been told */
+};
+int cli_load_graded(const struct cli_graded *g, const struct jobs_grading *grading,
+                    struct jobs_plan **ret_plan);
+/* Makes a plan of the job file that a problem package comes to (cli_package.c). */
+struct jobs_parameters;
+int cli_load_package(const struct cli_graded *g, const struct jobs_parameters *parameters,
+                     struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err);
 /* Frees the plans, and the array. */
 void cli_free_plans(struct jobs_plan **plans, size_t n);
 /* Does what cli_load_plan does for a copy that a run has made of the job file `path`, with the

@@ -66,28 +66,40 @@ static void find_own(struct own_dirs *own, const char *out)
         add_own(own, store, false);
 }
 
-static int load_plan(const char *path, const struct cli_list *set, const struct own_dirs *own,
-                     const struct jobs_grading *grading, struct jobs_plan **ret_plan,
-                     struct jobs_expanded **ret_expanded)
+static struct jobs_parameters parameters_of(const struct cli_list *set, const struct own_dirs *own,
+                                            const struct jobs_grading *grading)
 {
-    const struct jobs_parameters parameters = {.given = set != NULL ? set->items : NULL,
-                                               .n = set != NULL ? set->n : 0,
-                                               .own = own->list,
-                                               .n_own = own->n,
-                                               .grading = grading};
+    return (struct jobs_parameters){.given = set != NULL ? set->items : NULL,
+                                    .n = set != NULL ? set->n : 0,
+                                    .own = own->list,
+                                    .n_own = own->n,
+                                    .grading = grading};
+}
+
+/* Says what is wrong with a file, or odd about it; 0 or the exit code. */
+static int tell_loaded(int r, const struct jobs_plan *plan, bool again,
+                       const struct strbuf *problems, const struct cupel_error *err)
+{
+    for (size_t i = 0; r == 0 && !again && i < plan->n_notes; i++)
+        log_warning("%s", plan->notes[i]);
+    if (r == 0)
+        return 0;
+    if (problems->data != NULL)
+        (void)fputs(problems->data, stderr);
+    return cli_fail(err);
+}
+
+static int load_plan(const char *path, const struct cli_list *set, const struct own_dirs *own,
+                     struct jobs_plan **ret_plan, struct jobs_expanded **ret_expanded)
+{
+    const struct jobs_parameters parameters = parameters_of(set, own, NULL);
     cleanup_strbuf struct strbuf problems = {0};
     struct cupel_error err;
     int r = ret_expanded != NULL
                 ? jobs_load_expanded(path, &parameters, ret_plan, ret_expanded, &problems, &err)
                 : jobs_load_with(path, &parameters, ret_plan, &problems, &err);
 
-    for (size_t i = 0; r == 0 && i < (*ret_plan)->n_notes; i++)
-        log_warning("%s", (*ret_plan)->notes[i]);
-    if (r == 0)
-        return 0;
-    if (problems.data != NULL)
-        (void)fputs(problems.data, stderr);
-    return cli_fail(&err);
+    return tell_loaded(r, r == 0 ? *ret_plan : NULL, false, &problems, &err);
 }
 
 int cli_load_plan(const char *path, const struct cli_list *set, struct jobs_plan **ret_plan)
@@ -95,7 +107,7 @@ int cli_load_plan(const char *path, const struct cli_list *set, struct jobs_plan
     struct own_dirs own = {0};
 
     find_own(&own, NULL);
-    return load_plan(path, set, &own, NULL, ret_plan, NULL);
+    return load_plan(path, set, &own, ret_plan, NULL);
 }
 
 static bool is_parameter(const char *set, const struct jobs_plan *plan)
@@ -141,7 +153,7 @@ int cli_load_plans(char *const *paths, size_t n, const struct cli_list *set, con
 
     find_own(&own, out);
     for (size_t i = 0; i < n; i++) {
-        int code = load_plan(paths[i], set, &own, NULL, &ret_plans[i],
+        int code = load_plan(paths[i], set, &own, &ret_plans[i],
                              ret_expanded != NULL ? &ret_expanded[i] : NULL);
 
         worst = code > worst ? code : worst;
@@ -158,20 +170,27 @@ int cli_load_plans(char *const *paths, size_t n, const struct cli_list *set, con
     return worst;
 }
 
-int cli_load_graded(const char *path, const struct cli_list *set, const char *out,
-                    const struct jobs_grading *grading, struct jobs_plan **ret_plan)
+int cli_load_graded(const struct cli_graded *g, const struct jobs_grading *grading,
+                    struct jobs_plan **ret_plan)
 {
+    cleanup_strbuf struct strbuf problems = {0};
+    struct jobs_parameters parameters;
     struct own_dirs own = {0};
-    int code;
+    struct cupel_error err;
+    struct stat st;
+    int r, code;
 
-    find_own(&own, out);
-    code = load_plan(path, set, &own, grading, ret_plan, NULL);
-    if (code == 0) {
-        code = check_set(set, ret_plan, 1);
-        if (code != 0) {
-            jobs_plan_free(*ret_plan);
-            *ret_plan = NULL;
-        }
+    find_own(&own, g->out);
+    parameters = parameters_of(g->set, &own, grading);
+    r = stat(g->path, &st) == 0 && S_ISDIR(st.st_mode)
+            ? cli_load_package(g, &parameters, ret_plan, &problems, &err)
+            : jobs_load_with(g->path, &parameters, ret_plan, &problems, &err);
+    code = tell_loaded(r, r == 0 ? *ret_plan : NULL, g->again, &problems, &err);
+    if (code == 0)
+        code = check_set(g->set, ret_plan, 1);
+    if (code != 0 && r == 0) {
+        jobs_plan_free(*ret_plan);
+        *ret_plan = NULL;
     }
     return code;
 }

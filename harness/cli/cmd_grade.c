@@ -13,7 +13,7 @@
 struct grade_arguments {
     struct cli_list set, devices;
     int slots; /* 0: not said */
-    const char *moment, *layout, *unpack_max;
+    const char *moment, *layout, *unpack_max, *image;
     bool only_visible, no_reference;
     struct grade_options o;
 };
@@ -40,6 +40,8 @@ static const struct cli_option options[] = {
                "the key of the job's matrix that submissions are, where it has several"),
     CLI_OPTION('\0', "job", CLI_TEXT, FIELD(o.job), "NAME",
                "the job with `cases` that judges, where the file has several"),
+    CLI_OPTION('\0', "image", CLI_TEXT, FIELD(image), "IMAGE",
+               "of a problem package: the image that its jobs run in (default: `host`)"),
     CLI_OPTION('\0', "no-reference", CLI_FLAG, FIELD(no_reference), NULL,
                "do not run the file's own solutions (`reference`) first"),
     CLI_OPTION('v', "verbose", CLI_FLAG, FIELD(o.verbose), NULL,
@@ -54,9 +56,11 @@ static const struct cli_option options[] = {
 
 static const struct cli_command command = {
     .name = "grade",
-    .usage = "grade FILE [SUBMISSION...] [options]",
+    .usage = "grade FILE [SUBMISSION...] [options]\n"
+             "grade DIR SUBMISSION... [options]",
     .about = "Judges submissions by the cases of a job file: those that its matrix finds, or the "
-             "directories, files and archives (zip, tar) that are named. The file's own solutions "
+             "directories, files and archives (zip, tar) that are named. DIR is a problem "
+             "package (Kattis, ICPC) in the place of a job file. The file's own solutions "
              "(`reference`) come "
              "first. What comes of it is in the out directory: class.csv and class.html for staff, "
              "and below students/ an ID.json and ID.html each, which hold what that student may "
@@ -135,10 +139,18 @@ static int read_named(struct grade_arguments *a, const struct cli_words *words, 
     return a->o.roster != NULL ? check_roster(a->o.roster) : 0;
 }
 
+static struct cli_graded graded_of(const struct grade_arguments *a, const struct grading *g,
+                                   bool again)
+{
+    return (struct cli_graded){
+        .path = g->file, .image = a->image, .out = a->o.run.out, .set = &a->set, .again = again};
+}
+
 /* Runs the file's own solutions, if there are some; 0 or the exit code. */
 static int run_references(const struct grade_arguments *a, const struct grading *g,
                           const struct jobs_plan *plan)
 {
+    const struct cli_graded graded = graded_of(a, g, true);
     struct jobs_grading how = g->how;
     struct grade_named named = {0};
     struct jobs_plan *again = NULL;
@@ -150,7 +162,7 @@ static int run_references(const struct grade_arguments *a, const struct grading 
     grade_references_list(plan, &named);
     how.submissions = named.list;
     how.n_submissions = named.n;
-    code = cli_load_graded(g->file, &a->set, a->o.run.out, &how, &again);
+    code = cli_load_graded(&graded, &how, &again);
     if (code == 0 && grade_references(&a->o, again, plan, &code, &err) < 0)
         code = cli_fail(&err);
     jobs_plan_free(again);
@@ -160,11 +172,12 @@ static int run_references(const struct grade_arguments *a, const struct grading 
 
 static int run_grading(struct grade_arguments *a, const struct grading *g)
 {
+    const struct cli_graded graded = graded_of(a, g, false);
     struct jobs_plan *plan = NULL;
     struct cupel_error err;
     int code;
 
-    code = cli_load_graded(g->file, &a->set, a->o.run.out, &g->how, &plan);
+    code = cli_load_graded(&graded, &g->how, &plan);
     if (code == 0)
         code = run_references(a, g, plan);
     if (code == 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reference_runs: the file's own solutions are run, and what comes of them is compared with what
- * the file says of them. Not responsible for what words it may say that in (jobs/references.c). */
+ * the file says of them. Not responsible for what words it may say that in
+ * (jobs/file_references.c). */
 #include "harness/grade/grade_private.h"
 
 #include <string.h>
@@ -18,17 +19,26 @@ static uint32_t bit_of(enum reports_verdict verdict)
     return 0;
 }
 
-/* Returns the solution that a submission of the second reading is. */
-static const struct jobs_reference *
-reference_of(const struct jobs_plan *of, const struct jobs_plan *runs, const struct jobs_judged *j)
+/* Whether a value of a matrix is this path: of what lies below the file's directory, the rest of
+ * it. */
+static bool is_path(const struct jobs_plan *plan, const char *value, const char *path)
+{
+    size_t n = strlen(plan->dir);
+
+    return str_eq(value, path) ||
+           (strncmp(path, plan->dir, n) == 0 && path[n] == '/' && str_eq(value, path + n + 1));
+}
+
+/* Whether a submission of the second reading is this solution. */
+static bool is_reference(const struct jobs_plan *runs, const struct jobs_judged *j,
+                         const struct jobs_reference *ref)
 {
     const char *const *values = j->n > 0 ? runs->jobs[j->first].matrix : NULL;
 
     for (; values != NULL && *values != NULL; values++)
-        for (size_t i = 0; i < of->n_references; i++)
-            if (str_eq(strchr(*values, '=') + 1, of->references[i].submission.path))
-                return &of->references[i];
-    return NULL;
+        if (is_path(runs, strchr(*values, '=') + 1, ref->submission.path))
+            return true;
+    return false;
 }
 
 static const struct class_submission *result_of(const struct class_table *t, const char *id)
@@ -80,23 +90,33 @@ static bool is_as_promised(const struct jobs_reference *ref, const struct class_
     return false;
 }
 
-static int compare_all(const struct grade_options *o, const struct grade_chosen *c,
-                       const struct jobs_plan *plan, const char *out, size_t *ret_broken,
-                       struct cupel_error *err)
+/* Compares all that came of one solution: there is more, where the matrix has more keys. */
+static bool keeps_promise(const struct grade_chosen *c, const struct class_table *t,
+                          const struct jobs_reference *ref)
+{
+    bool keeps = true, any = false;
+
+    for (size_t i = 0; i < c->plan->n_judged; i++) {
+        const struct jobs_judged *j = &c->plan->judged[i];
+
+        if (!grade_is_judged(c, j) || !is_reference(c->plan, j, ref))
+            continue;
+        any = true;
+        keeps &= is_as_promised(ref, result_of(t, j->name));
+    }
+    return any ? keeps : is_as_promised(ref, NULL);
+}
+
+static int compare_all(const struct grade_chosen *c, const struct jobs_plan *plan, const char *out,
+                       size_t *ret_broken, struct cupel_error *err)
 {
     const struct class_wanted wanted = {.job = c->job};
     cleanup_close int logs = -EBADF;
     struct class_table *table = NULL;
     int r = class_read(out, &wanted, &table, &logs, err);
 
-    (void)o;
-    for (size_t i = 0; r == 0 && i < c->plan->n_judged; i++) {
-        const struct jobs_judged *j = &c->plan->judged[i];
-        const struct jobs_reference *ref = reference_of(plan, c->plan, j);
-
-        if (ref != NULL && grade_is_judged(c, j))
-            *ret_broken += !is_as_promised(ref, result_of(table, j->name));
-    }
+    for (size_t i = 0; r == 0 && i < plan->n_references; i++)
+        *ret_broken += !keeps_promise(c, table, &plan->references[i]);
     class_free(table);
     return r;
 }
@@ -120,7 +140,7 @@ int grade_references(const struct grade_options *o, struct jobs_plan *references
     if (r == 0)
         r = grade_run(o, &chosen, out, ret_exit, err);
     if (r == 0 && *ret_exit != 130) {
-        r = compare_all(o, &chosen, plan, out, &broken, err);
+        r = compare_all(&chosen, plan, out, &broken, err);
         *ret_exit = broken > 0 ? CUPEL_ERROR_HARNESS : 0;
     }
     if (r == 0 && broken > 0)

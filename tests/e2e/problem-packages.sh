@@ -104,6 +104,22 @@ else
     expect_log tools 'lua is not in the root'
 fi
 
+it "cupel grade judges the submissions of others by a package, once its own are as they promise"
+rm -rf out && cp -R "$top/tests/fixtures/packages/old/." old && mkdir -p theirs/two
+echo 'cat' >theirs/ann.sh
+echo 'echo wrong' >theirs/two/main.sh
+run_cupel grade --out "$T/out" old theirs/ann.sh theirs/two
+expect_exit 0
+expect_stderr "the file's own solutions first: 1 submission"
+expect_equal "$(awk -F, 'NR > 1 {print $1 "=" $6}' out/class.csv | tr -d '"\n')" ann.sh=passedtwo=failed
+echo 'echo wrong' >old/submissions/accepted/cat.sh
+run_cupel grade --out "$T/out" old theirs/ann.sh
+expect_exit 3
+expect_stderr 'submissions/accepted/cat.sh is to be accepted .*, and came out as failed'
+run_cupel grade --out "$T/out" old
+expect_exit 2
+expect_stderr 'old is a problem package, which says nothing of who has submitted'
+
 it "what cannot be carried out is refused by its name, and nothing is written or run"
 sed -i 's/^type: .*/type: interactive/' scored/problem.yaml
 run_cupel convert package scored

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* references: the solutions of the file's own (`reference`), and what they have to come to. Not
- * responsible for running them (harness/grade/). */
+/* file_references: the solutions of the file's own (`reference`), and what they have to come to.
+ * Not responsible for running them (harness/grade/). */
 #include "jobs/load.h"
 
 #include <stdlib.h>

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli_package: a problem package in the place of a job file. What becomes of it is jobs/packages'.
+ */
+#include "harness/cli/cli.h"
+#include "jobs/jobs.h"
+#include "jobs/problem_packages.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int refuse_none(const char *path, struct cupel_error *err)
+{
+    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                          "%s is a problem package, which says nothing of who has submitted", path);
+    cupel_error_hint(err, "name submissions behind it; `cupel problem verify %s` judges its own",
+                     path);
+    return -EINVAL;
+}
+
+/* Returns what the package is called: its directory, without slashes at the end. Malloc'ed. */
+static char *package_name(const char *path, const char *whole)
+{
+    cleanup_free char *name = xstrdup(path);
+    const char *slash;
+
+    for (size_t n = strlen(name); n > 1 && name[n - 1] == '/';)
+        name[--n] = '\0';
+    slash = strrchr(name, '/');
+    return file_is_dot(slash != NULL ? slash + 1 : name) ? xstrdup(whole) : steal_ptr(name);
+}
+
+int cli_load_package(const struct cli_graded *g, const struct jobs_parameters *parameters,
+                     struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err)
+{
+    _cleanup_(jobs_converted_free) struct jobs_converted made = {0};
+    cleanup_free char *whole = realpath(g->path, NULL), *name = NULL;
+    const struct jobs_packaging what = {.path = whole, .image = g->image, .grading = true};
+    int r;
+
+    if (parameters->grading->n_submissions == 0)
+        return refuse_none(g->path, err);
+    if (whole == NULL)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot open the package %s",
+                               g->path);
+    r = jobs_package_convert(&what, &made, err);
+    if (made.notes.data != NULL && !g->again)
+        (void)fputs(made.notes.data, stderr);
+    if (r < 0)
+        return r;
+    name = package_name(g->path, whole);
+    r = jobs_load_text_with(name, made.text.data, made.text.len, parameters, ret_plan, problems,
+                            err);
+    if (r < 0)
+        return r;
+    /* whoever looks at the run finds the text in it: it is in no file */
+    (*ret_plan)->text = arena_strndup((*ret_plan)->arena, made.text.data, made.text.len);
+    (*ret_plan)->text_len = made.text.len;
+    return 0;
+}
