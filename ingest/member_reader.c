@@ -10,6 +10,8 @@
 #include "rootfs-cache/confined/gunzip.h"
 #include "rootfs-cache/confined/libarchive.h"
 
+#include "base/weaken.h"
+
 #include <string.h>
 #include <sys/stat.h>
 
@@ -169,41 +171,72 @@ static int count_written(struct member_reader *r, size_t n)
     return too_much(r, why);
 }
 
-/* Copies what a file holds, up to what its submission may still have. */
-static int copy_content(struct member_reader *r, struct member *m, uint64_t *used)
+/* Writes a block that is in the submission's share. */
+static int write_content(struct member_reader *r, struct member *m, uint64_t *used, size_t n)
 {
-    int64_t before = consumed(r);
-    uint64_t left = r->what->bytes_each > *used ? r->what->bytes_each - *used : 0;
-    char *block = r->block + READ_BLOCK;
+    int e = count_written(r, n);
+
+    if (e < 0)
+        return e;
+    e = file_write_all(r->contents, r->block + READ_BLOCK, n);
+    if (e < 0)
+        return cupel_error_set(r->err, CUPEL_ERROR_HARNESS, e, "cannot unpack '%s'", r->what->name);
+    m->size += n;
+    *used += n;
+    return 0;
+}
+
+/* Whether a file may have so many bytes more. */
+static bool has_left(const struct member_reader *r, uint64_t used, uint64_t n)
+{
+    return (used <= r->what->bytes_each && n <= r->what->bytes_each - used) ||
+           weakened("archive-shares");
+}
+
+/* Writes the hole that a sparse file ends with, of which libarchive gives nothing. */
+static int write_last_hole(struct member_reader *r, struct member *m, uint64_t *used, uint64_t size)
+{
+    int e = 0;
+
+    if (m->size < size && !has_left(r, *used, size - m->size)) {
+        m->loss = MEMBER_LARGE;
+        return 0;
+    }
+    memset(r->block + READ_BLOCK, 0, READ_BLOCK);
+    while (e == 0 && m->size < size)
+        e = write_content(r, m, used, size - m->size < READ_BLOCK ? size - m->size : READ_BLOCK);
+    return e;
+}
+
+/* Copies what a file holds, up to what its submission may still have. */
+static int copy_content(struct member_reader *r, struct archive_entry *entry, struct member *m,
+                        uint64_t *used)
+{
+    int64_t before = consumed(r), said = archive_entry_size(entry);
+    la_ssize_t n;
 
     m->offset = r->written;
     m->size = 0;
-    for (;;) {
-        la_ssize_t n = archive_read_data(r->in, block, READ_BLOCK);
+    while ((n = archive_read_data(r->in, r->block + READ_BLOCK, READ_BLOCK)) != 0) {
         int e;
 
         if (n == ARCHIVE_RETRY)
             continue;
-        if (n <= 0)
-            return n == 0 ? 0 : damaged(r, m);
-        if ((uint64_t)n > left - m->size) {
+        if (n < 0)
+            return damaged(r, m);
+        if (!has_left(r, *used, (uint64_t)n)) {
             m->loss = MEMBER_LARGE;
             return 0;
         }
-        m->size += (uint64_t)n;
-        *used += (uint64_t)n;
+        e = write_content(r, m, used, (size_t)n);
+        if (e < 0)
+            return e;
         if (is_bomb(m->size, consumed(r) - before)) {
             m->loss = MEMBER_BOMB;
             return 0;
         }
-        e = count_written(r, (size_t)n);
-        if (e < 0)
-            return e;
-        e = file_write_all(r->contents, block, (size_t)n);
-        if (e < 0)
-            return cupel_error_set(r->err, CUPEL_ERROR_HARNESS, e, "cannot unpack '%s'",
-                                   r->what->name);
     }
+    return r->zip || said < 0 ? 0 : write_last_hole(r, m, used, (uint64_t)said);
 }
 
 /* Takes what a regular file holds, if somebody wants it. */
@@ -220,12 +253,13 @@ static int take_content(struct member_reader *r, struct archive_entry *entry, st
     if (of == MEMBER_OF_NONE || of >= r->what->n_submissions || m->loss != MEMBER_WHOLE)
         return 0;
     /* what reads as a terabyte of zeros takes no room in an archive */
-    if (archive_entry_size_is_set(entry) && archive_entry_size(entry) > 0 &&
+    if (!weakened("archive-shares") && archive_entry_size_is_set(entry) &&
+        archive_entry_size(entry) > 0 &&
         (uint64_t)archive_entry_size(entry) + r->used[of] > r->what->bytes_each) {
         m->loss = MEMBER_LARGE;
         return 0;
     }
-    return copy_content(r, m, &r->used[of]);
+    return copy_content(r, entry, m, &r->used[of]);
 }
 
 static int take_entry(struct member_reader *r, struct archive_entry *entry)

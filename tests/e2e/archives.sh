@@ -101,6 +101,7 @@ expect_exit 0
 expect_said 'directories.tar: a directory or an archive for each submission \(directories\), 6 submissions'
 verdict ann passed
 verdict setuid passed
+expect_equal "$(cat out/submissions/directories.tar-*/ann/hole | wc -c)" 5000
 refused fifo "'sol.sh' is a FIFO"
 refused sparse "'sol.sh' is too large: a submission may have 64 MiB"
 refused links "'sol.sh' is a symbolic link, to '../ann/sol.sh'"
@@ -128,5 +129,22 @@ expect_stderr "error: there is no submission in 'moodle', by canvas"
 graded --layout blackboard moodle.zip
 expect_exit 2
 expect_clean
+
+if has_fault_injection; then
+    it "each wall is what keeps that out"
+    export CUPEL_WEAKEN=archive-types
+    graded directories.tar
+    verdict links failed
+    verdict fifo failed
+    CUPEL_WEAKEN=archive-names
+    graded moodle.zip
+    verdict 19 passed
+    # one that takes all there is leaves nothing for the others
+    CUPEL_WEAKEN=archive-shares
+    graded --unpack-max 16M directories.tar
+    expect_exit 2
+    expect_stderr "error: cannot unpack 'directories.tar': it holds more than 16 MiB"
+    unset CUPEL_WEAKEN
+fi
 
 all_done

@@ -130,6 +130,7 @@ def directories():
     (top / "hard/sol.sh").unlink()
     (top / "hard/sol.sh").hardlink_to(top / "ann/sol.sh")
     (top / "setuid/sol.sh").chmod(0o6777)
+    subprocess.run(["truncate", "-s", "5000", top / "ann/hole"], check=True)
     subprocess.run(["tar", "-S", "-C", top, "-cf", "directories.tar", "--sort=name", "."], check=True)
 
 

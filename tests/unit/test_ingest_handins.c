@@ -185,6 +185,16 @@ static void assert_has(struct fixture *f, const char *id, const char *file, cons
     assert_string_equal(data, text);
 }
 
+static void assert_has_size(struct fixture *f, const char *id, const char *file, off_t size)
+{
+    cleanup_free char *path = xasprintf("%s/%s", of(f, id)->path, file);
+    struct stat st;
+
+    assert_null(of(f, id)->refused);
+    assert_int_equal(lstat(path, &st), 0);
+    assert_int_equal(st.st_size, size);
+}
+
 /* Nothing but regular files and directories, of modes of our own. */
 static void check_tree(int dir)
 {
@@ -403,6 +413,7 @@ static void test_hostile_members(void **state)
         {.name = "climbs/../../../sum.c", .data = "x"},
         {.name = "climbs/ok.c", .data = "ok"},
         {.name = "sparse/sum.c", .size = (int64_t)1 << 40},
+        {.name = "holed/sum.c", .size = 5000},
         {.name = "twice/sum.c", .data = "1"},
         {.name = "twice/sum.c", .data = "2"},
         {.name = "case/Sum.c", .data = "1"},
@@ -426,6 +437,8 @@ static void test_hostile_members(void **state)
     assert_refused(f, "device", "'sum.c' is a device");
     assert_refused(f, "climbs", "'climbs/../../../sum.c' climbs out");
     assert_refused(f, "sparse", "'sum.c' is too large: a submission may have 64 MiB");
+    /* what it reads as, with the hole at its end */
+    assert_has_size(f, "holed", "sum.c", 5000);
     assert_refused(f, "twice", "'sum.c' is there twice");
     assert_refused(f, "case", "'sum.C' differs from another name in capital letters alone");
     assert_refused(f, "casedir", "'a/y' differs from another name in capital letters alone");
