@@ -547,7 +547,7 @@ struct jobs_plan {
     /* what is odd about the file and no problem, each "FILE:LINE: ..."; or NULL */
     const char **notes;
     size_t n_notes;
-    /* all that the file says, for jobs_describe, where a job has `caches_result`; or NULL */
+    /* all that the file says, for jobs_describe, where anybody asks for that; or NULL */
     struct jobs_expanded *written;
     /* what standard input had, which cannot be read again; NULL: it is in `file` */
     const char *text;
@@ -567,6 +567,7 @@ struct jobs_parameters {
     /* what an earlier plan of the file has included, instead of what is there now; or NULL */
     const struct jobs_inclusion *inclusions;
     size_t n_inclusions;
+    bool describes; /* jobs_describe is for all jobs of the plan */
     /* what is cupel's own, and in no pattern's way: the out directory of the run, and the store */
     const struct jobs_own_dir *own;
     size_t n_own;
@@ -598,7 +599,7 @@ int jobs_load_expanded(const char *path, const struct jobs_parameters *parameter
 void jobs_expanded_free(struct jobs_expanded *x);
 /* Appends all that the file says of what a job does, `defaults` included: the same text for two
  * that say the same. What is only about when it runs and what its end means is not in it. For plans
- * of jobs_load with a job that has `caches_result`; -ENOMEM. */
+ * of jobs_load_with and `describes`, or with a job that has `caches_result`; -ENOMEM. */
 int jobs_describe(const struct jobs_plan *plan, size_t job, struct strbuf *out);
 /* Writes the selected jobs and all roots as YAML. What was asked of the machine, the values of
  * parameters and of a matrix are in it; paths stand as they are written. */

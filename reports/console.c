@@ -124,29 +124,35 @@ const char *console_style(const struct reports_result *result)
 
 void console_tally(struct console_tally *t, const struct reports_result *result)
 {
-    t->verdict[(unsigned)result->verdict < REPORTS_VERDICT_COUNT ? result->verdict
-                                                                 : REPORTS_ERROR]++;
+    enum reports_verdict v =
+        (unsigned)result->verdict < REPORTS_VERDICT_COUNT ? result->verdict : REPORTS_ERROR;
+
+    t->verdict[v]++;
+    t->cached[v] += result->cached_run != NULL;
     t->flaky += model_is_flaky(result);
     t->allowed += model_is_allowed(result);
     t->harmless += result->harmless;
-    t->cached += result->cached_run != NULL;
     t->leaky += result->verdict == REPORTS_PASSED && result->leaks_in_all > 0;
 }
 
-/* " (3 cached, 1 flaky, 2 leaky)": of those that passed. */
-static void add_doubts(struct console_line *l, const struct console_tally *t)
+/* " (3 cached, 1 flaky, 2 leaky)": of those with that verdict. */
+static void add_doubts(struct console_line *l, const struct console_tally *t,
+                       enum reports_verdict v)
 {
-    if (t->flaky + t->leaky + t->cached == 0)
+    const size_t flaky = v == REPORTS_PASSED ? t->flaky : 0,
+                 leaky = v == REPORTS_PASSED ? t->leaky : 0;
+
+    if (flaky + leaky + t->cached[v] == 0)
         return;
     console_add(l, NULL, " (");
-    if (t->cached > 0)
-        console_add(l, NULL, "%zu cached%s", t->cached, t->flaky + t->leaky > 0 ? ", " : "");
-    if (t->flaky > 0)
-        console_add(l, WARNING_STYLE, "%zu flaky", t->flaky);
-    if (t->flaky > 0 && t->leaky > 0)
+    if (t->cached[v] > 0)
+        console_add(l, NULL, "%zu cached%s", t->cached[v], flaky + leaky > 0 ? ", " : "");
+    if (flaky > 0)
+        console_add(l, WARNING_STYLE, "%zu flaky", flaky);
+    if (flaky > 0 && leaky > 0)
         console_add(l, NULL, ", ");
-    if (t->leaky > 0)
-        console_add(l, WARNING_STYLE, "%zu leaky", t->leaky);
+    if (leaky > 0)
+        console_add(l, WARNING_STYLE, "%zu leaky", leaky);
     console_add(l, NULL, ")");
 }
 
@@ -159,8 +165,7 @@ void console_add_counts(struct console_line *l, const struct console_tally *t)
             continue;
         console_add(l, NULL, "%s", between);
         console_add(l, verdict_info(v)->style, "%zu %s", t->verdict[v], reports_verdict_name(v));
-        if (v == REPORTS_PASSED)
-            add_doubts(l, t);
+        add_doubts(l, t, v);
         between = ", ";
     }
     if (t->allowed > 0)
@@ -250,7 +255,8 @@ static void print_status(struct reports_console *c, const struct reports_result 
         cleanup_strbuf struct strbuf cached = {0};
 
         model_add_cached(&cached, result);
-        console_add(&l, NULL, "%spassed (cached): %s", between, cached.data);
+        console_add(&l, NULL, "%s%s (cached): %s", between, reports_verdict_name(result->verdict),
+                    cached.data);
         between = "; ";
     }
     if (model_is_allowed(result))

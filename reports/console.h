@@ -13,9 +13,10 @@
 /* How many there are of each kind. */
 struct console_tally {
     size_t verdict[REPORTS_VERDICT_COUNT];
-    size_t cached, flaky, leaky; /* of those that passed */
-    size_t allowed;              /* to fail, and did */
-    size_t harmless;             /* those, and who was skipped since nothing failed */
+    size_t cached[REPORTS_VERDICT_COUNT]; /* of them, those that were not run, by verdict */
+    size_t flaky, leaky;                  /* of those that passed */
+    size_t allowed;                       /* to fail, and did */
+    size_t harmless;                      /* those, and who was skipped since nothing failed */
 };
 
 /* A job that a plain console said is slow, and when it will say so again. */

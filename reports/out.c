@@ -338,8 +338,8 @@ void reports_file_name(const char *id, char *buf, size_t size)
         (void)snprintf(buf, size, "%%");
 }
 
-static const char *const log_suffixes[REPORTS_LOG_COUNT + 1] = {".stdout", ".stderr", ".log",
-                                                                ".transcript"};
+const char *const out_log_suffixes[REPORTS_LOGS_KEPT] = {".stdout", ".stderr", ".log",
+                                                         ".transcript"};
 
 static int remove_earlier(int dir, const char *name)
 {
@@ -354,7 +354,7 @@ int reports_out_open_logs(struct reports_out *out, const char *id,
 
     reports_file_name(id, base, sizeof(base));
     for (; n < REPORTS_LOG_COUNT && r == 0; n += r == 0) {
-        (void)snprintf(name, sizeof(name), "%s%s", base, log_suffixes[n]);
+        (void)snprintf(name, sizeof(name), "%s%s", base, out_log_suffixes[n]);
         fds[n] = outdir_make_file(out->logsfd, name, O_WRONLY, &out->owner);
         if (fds[n] < 0)
             r = out_fail(out, "create a log file in logs/ of", fds[n], err);
@@ -379,7 +379,7 @@ int reports_out_open_transcript(struct reports_out *out, const char *id, int *re
     int fd;
 
     reports_file_name(id, base, sizeof(base));
-    (void)snprintf(name, sizeof(name), "%s%s", base, log_suffixes[REPORTS_LOG_COUNT]);
+    (void)snprintf(name, sizeof(name), "%s%s", base, out_log_suffixes[REPORTS_LOG_COUNT]);
     fd = outdir_make_file(out->logsfd, name, O_WRONLY, &out->owner);
     if (fd < 0)
         return out_fail(out, "create a transcript in logs/ of", fd, err);
@@ -414,8 +414,8 @@ void reports_out_forget(struct reports_out *out, const char *id)
     char base[REPORTS_FILE_NAME_SIZE], name[256];
 
     reports_file_name(id, base, sizeof(base));
-    for (size_t i = 0; i < ARRAY_SIZE(log_suffixes); i++) {
-        (void)snprintf(name, sizeof(name), "%s%s", base, log_suffixes[i]);
+    for (size_t i = 0; i < REPORTS_LOGS_KEPT; i++) {
+        (void)snprintf(name, sizeof(name), "%s%s", base, out_log_suffixes[i]);
         (void)remove_earlier(out->logsfd, name);
     }
     (void)remove_earlier(out->artifactsfd, base);
@@ -431,8 +431,8 @@ int reports_out_keep_logs(struct reports_out *out, const char *id, unsigned atte
     if (dir < 0)
         return out_fail(out, "make a directory for the logs of an attempt in", dir, err);
     reports_file_name(id, base, sizeof(base));
-    for (size_t i = 0; i < ARRAY_SIZE(log_suffixes); i++) {
-        (void)snprintf(name, sizeof(name), "%s%s", base, log_suffixes[i]);
+    for (size_t i = 0; i < REPORTS_LOGS_KEPT; i++) {
+        (void)snprintf(name, sizeof(name), "%s%s", base, out_log_suffixes[i]);
         if (renameat(out->logsfd, name, dir, name) < 0 && errno != ENOENT)
             return out_fail(out, "keep the logs of an attempt in", errno, err);
     }

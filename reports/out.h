@@ -20,6 +20,10 @@ struct reports_out {
 #define OUT_JUNIT OUTDIR_JUNIT
 #define OUT_JSONL OUTDIR_JSONL
 
+/* How the files of logs/ are called, behind what a job's files are named after. */
+#define OUT_LOG_NAME_SIZE 256
+extern const char *const out_log_suffixes[REPORTS_LOGS_KEPT];
+
 /* *err from an errno of an operation below the out directory, with the hint that fits. Returns
  * -errnum. */
 int out_fail(const struct reports_out *out, const char *what, int errnum, struct cupel_error *err);

@@ -308,6 +308,22 @@ void reports_out_forget(struct reports_out *out, const char *id);
 int reports_out_keep_logs(struct reports_out *out, const char *id, unsigned attempt,
                           struct cupel_error *err);
 
+/* The logs of a job as bytes, and behind them a transcript; NULL: it has no such one. */
+#define REPORTS_LOGS_KEPT (REPORTS_LOG_COUNT + 1)
+struct reports_logs {
+    char *data[REPORTS_LOGS_KEPT]; /* malloc'ed */
+    size_t len[REPORTS_LOGS_KEPT];
+};
+/* Reads those that the result names, and with `talked` the transcript. -EFBIG: they are more than
+ * `max` bytes. */
+int reports_out_read_logs(const struct reports_out *out, const char *id,
+                          const struct reports_result *result, bool talked, size_t max,
+                          struct reports_logs *ret);
+/* Has logs/ hold these of the job, and nothing else of it, and artifacts/ nothing. */
+int reports_out_put_logs(struct reports_out *out, const char *id, const struct reports_logs *logs,
+                         struct cupel_error *err);
+void reports_logs_free(struct reports_logs *logs);
+
 /* Keeps the records of a result's tests, which need not stay in memory then, until the report is
  * written; in a file without a name. */
 int reports_out_keep_tests(struct reports_out *out, struct reports_tests *tests,

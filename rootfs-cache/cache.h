@@ -208,6 +208,25 @@ int cache_digest_path(struct cache *cache, const char *path, size_t trusted, con
 int cache_witness_path(const char *path, size_t trusted, const char *without,
                        char ret_hex[CACHE_KEY_LEN + 1], struct cupel_error *err);
 
+/* What is to be looked at: a file or directory of the host's, of whose path `trusted` bytes are
+ * followed (file_open_trusted), but for what lies at the path `without` in it (or NULL). */
+struct cache_look_at {
+    const char *path;
+    size_t trusted;
+    const char *without;
+    uint64_t max_bytes, max_entries; /* of those that are looked at; 0: any number */
+};
+struct cache_looked {
+    char content[CACHE_KEY_LEN + 1]; /* of what is there, without its times; "": it was not read */
+    char witness[CACHE_KEY_LEN + 1]; /* another one after any change, also one taken back */
+    bool settled;                    /* it changed so long ago that the witness can be relied on */
+};
+/* Looks at it in this process, thousands of times a second where it is small, and reads it if it is
+ * asked to. What cannot be looked at (a link, no file or directory, nothing) is looked at as such.
+ * -EFBIG: there is too much of it; -EINTR. */
+int cache_look(struct cache *cache, const struct cache_look_at *at, bool reads,
+               struct cache_looked *ret);
+
 /* ---- caches of jobs: directories that one run saves for later ones ---- */
 
 /* Who shares what is saved: those that say the same of all of this. */
@@ -309,6 +328,36 @@ void cache_results_free(struct cache_result *results, size_t n);
 int cache_results_remove(struct cache *cache, const char *what, size_t *ret_n,
                          struct cupel_error *err);
 
+/* ---- what jobs have come to, whatever it was ---- */
+
+/* A verdict that is kept: what it is of, and the record of it, which is the caller's affair. */
+struct cache_verdict {
+    char key[CACHE_KEY_LEN + 1]; /* of all that it depends on */
+    char *job, *file;            /* malloc'ed, as all texts here */
+    char *run;                   /* the run's id */
+    char *verdict;
+    time_t ended, last_used;
+    uint64_t bytes; /* that it takes in the store */
+};
+#define CACHE_VERDICT_MAX ((size_t)256 * 1024) /* of a record */
+/* The digest of these bytes, as a key. */
+int cache_bytes_key(const void *data, size_t n, char ret_key[CACHE_KEY_LEN + 1]);
+/* Reads what is kept under a key, if it is whole: false else. *ret_record is malloc'ed. */
+bool cache_verdict_find(struct cache *cache, const char *key, struct cache_verdict *ret,
+                        char **ret_record, size_t *ret_n);
+void cache_verdict_release(struct cache_verdict *v);
+/* Keeps it, atomically, in place of what is there. */
+int cache_verdict_keep(struct cache *cache, const struct cache_verdict *v, const char *record,
+                       size_t n, struct cupel_error *err);
+/* All of them, the most recently used first. */
+int cache_verdicts_list(struct cache *cache, struct cache_verdict **ret, size_t *ret_n,
+                        struct cupel_error *err);
+void cache_verdicts_free(struct cache_verdict *list, size_t n);
+/* Removes those of the job or the job file of that name, or whose key begins so (four digits at
+ * least); of how many. */
+int cache_verdicts_remove(struct cache *cache, const char *what, size_t *ret_n,
+                          struct cupel_error *err);
+
 /* ---- what `cupel rootfs` does with the store ---- */
 
 struct cache_entry {
@@ -392,6 +441,7 @@ struct cache_collected {
     size_t removed;
     size_t lost;          /* records of caches whose layers were gone, which are removed too */
     size_t results;       /* of jobs, which are removed too */
+    size_t verdicts;      /* likewise */
     uint64_t freed, left; /* bytes */
 };
 /* Removes layers, the longest unused first, but none that is in use, of an imported name, or of

@@ -72,6 +72,9 @@ int cli_load_graded(const struct cli_graded *g, const struct jobs_grading *gradi
 struct jobs_parameters;
 int cli_load_package(const struct cli_graded *g, const struct jobs_parameters *parameters,
                      struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err);
+/* Loads several files as cli_load_plans does, for a run that keeps verdicts (reuse_verdicts). */
+int cli_load_described(char *const *paths, size_t n, const struct cli_list *set, const char *out,
+                       struct jobs_plan **ret_plans);
 /* Frees the plans, and the array. */
 void cli_free_plans(struct jobs_plan **plans, size_t n);
 /* Does what cli_load_plan does for a copy that a run has made of the job file `path`, with the

@@ -67,10 +67,11 @@ static void find_own(struct own_dirs *own, const char *out)
 }
 
 static struct jobs_parameters parameters_of(const struct cli_list *set, const struct own_dirs *own,
-                                            const struct jobs_grading *grading)
+                                            bool describes, const struct jobs_grading *grading)
 {
     return (struct jobs_parameters){.given = set != NULL ? set->items : NULL,
                                     .n = set != NULL ? set->n : 0,
+                                    .describes = describes,
                                     .own = own->list,
                                     .n_own = own->n,
                                     .grading = grading};
@@ -90,9 +91,10 @@ static int tell_loaded(int r, const struct jobs_plan *plan, bool again,
 }
 
 static int load_plan(const char *path, const struct cli_list *set, const struct own_dirs *own,
-                     struct jobs_plan **ret_plan, struct jobs_expanded **ret_expanded)
+                     bool describes, struct jobs_plan **ret_plan,
+                     struct jobs_expanded **ret_expanded)
 {
-    const struct jobs_parameters parameters = parameters_of(set, own, NULL);
+    const struct jobs_parameters parameters = parameters_of(set, own, describes, NULL);
     cleanup_strbuf struct strbuf problems = {0};
     struct cupel_error err;
     int r = ret_expanded != NULL
@@ -107,7 +109,7 @@ int cli_load_plan(const char *path, const struct cli_list *set, struct jobs_plan
     struct own_dirs own = {0};
 
     find_own(&own, NULL);
-    return load_plan(path, set, &own, ret_plan, NULL);
+    return load_plan(path, set, &own, false, ret_plan, NULL);
 }
 
 static bool is_parameter(const char *set, const struct jobs_plan *plan)
@@ -144,8 +146,9 @@ static int check_set(const struct cli_list *set, struct jobs_plan *const *plans,
     return 0;
 }
 
-int cli_load_plans(char *const *paths, size_t n, const struct cli_list *set, const char *out,
-                   struct jobs_plan **ret_plans, struct jobs_expanded **ret_expanded)
+static int load_plans(char *const *paths, size_t n, const struct cli_list *set, const char *out,
+                      bool describes, struct jobs_plan **ret_plans,
+                      struct jobs_expanded **ret_expanded)
 {
     struct own_dirs own = {0};
     struct cupel_error err;
@@ -153,7 +156,7 @@ int cli_load_plans(char *const *paths, size_t n, const struct cli_list *set, con
 
     find_own(&own, out);
     for (size_t i = 0; i < n; i++) {
-        int code = load_plan(paths[i], set, &own, &ret_plans[i],
+        int code = load_plan(paths[i], set, &own, describes, &ret_plans[i],
                              ret_expanded != NULL ? &ret_expanded[i] : NULL);
 
         worst = code > worst ? code : worst;
@@ -181,7 +184,7 @@ int cli_load_graded(const struct cli_graded *g, const struct jobs_grading *gradi
     int r, code;
 
     find_own(&own, g->out);
-    parameters = parameters_of(g->set, &own, grading);
+    parameters = parameters_of(g->set, &own, true, grading);
     r = stat(g->path, &st) == 0 && S_ISDIR(st.st_mode)
             ? cli_load_package(g, &parameters, ret_plan, &problems, &err)
             : jobs_load_with(g->path, &parameters, ret_plan, &problems, &err);
@@ -193,6 +196,18 @@ int cli_load_graded(const struct cli_graded *g, const struct jobs_grading *gradi
         *ret_plan = NULL;
     }
     return code;
+}
+
+int cli_load_plans(char *const *paths, size_t n, const struct cli_list *set, const char *out,
+                   struct jobs_plan **ret_plans, struct jobs_expanded **ret_expanded)
+{
+    return load_plans(paths, n, set, out, false, ret_plans, ret_expanded);
+}
+
+int cli_load_described(char *const *paths, size_t n, const struct cli_list *set, const char *out,
+                       struct jobs_plan **ret_plans)
+{
+    return load_plans(paths, n, set, out, true, ret_plans, NULL);
 }
 
 void cli_free_plans(struct jobs_plan **plans, size_t n)

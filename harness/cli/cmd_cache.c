@@ -74,8 +74,50 @@ static json_t *object_of_result(const struct cache_result *r)
     return o;
 }
 
+static json_t *object_of_verdict(const struct cache_verdict *v)
+{
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "kind", "verdict", "name", v->key,
+                          "run", v->run, "verdict", v->verdict, "ended", (json_int_t)v->ended,
+                          "last_used", (json_int_t)v->last_used, "bytes", (json_int_t)v->bytes);
+
+    (void)json_object_set_new(o, "job", json_string(v->job));
+    (void)json_object_set_new(o, "file", json_string(v->file));
+    return o;
+}
+
+static int cache_by_file(const void *a, const void *b)
+{
+    const struct cache_verdict *x = a, *y = b;
+    int r = strcmp(x->file, y->file);
+
+    return r != 0 ? r : (x->last_used < y->last_used) - (x->last_used > y->last_used);
+}
+
+/* A class has thousands: a line for each job file will do. */
+static void cache_print_verdicts(struct cache_verdict *list, size_t n)
+{
+    size_t end;
+
+    if (n > 0)
+        qsort(list, n, sizeof(*list), cache_by_file);
+    for (size_t i = 0; i < n; i = end) {
+        char when[32] = "?", size[UNIT_TEXT_SIZE];
+        uint64_t bytes = 0;
+        struct tm tm;
+
+        for (end = i; end < n && str_eq(list[end].file, list[i].file); end++)
+            bytes += list[end].bytes;
+        if (localtime_r(&list[i].last_used, &tm) != NULL)
+            (void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
+        (void)printf("%12s  %10s  %s  ", "verdicts", unit_format_size(bytes, size), when);
+        rootfs_print_plain(list[i].file);
+        (void)printf("  (%zu)\n", end - i);
+    }
+}
+
 static void cache_print_json(const struct cache_saved_entry *entries, size_t n,
-                             const struct cache_result *results, size_t n_results)
+                             const struct cache_result *results, size_t n_results,
+                             const struct cache_verdict *verdicts, size_t n_verdicts)
 {
     json_t *all = json_array();
 
@@ -83,6 +125,8 @@ static void cache_print_json(const struct cache_saved_entry *entries, size_t n,
         (void)json_array_append_new(all, object_of(&entries[i]));
     for (size_t i = 0; i < n_results; i++)
         (void)json_array_append_new(all, object_of_result(&results[i]));
+    for (size_t i = 0; i < n_verdicts; i++)
+        (void)json_array_append_new(all, object_of_verdict(&verdicts[i]));
     (void)text_put_json(json_dumps(all, JSON_INDENT(2)), stdout);
     json_decref(all);
 }
@@ -91,18 +135,24 @@ static int do_list(struct cache *cache, struct cache_arguments *a, struct cupel_
 {
     struct cache_saved_entry *entries;
     struct cache_result *results = NULL;
-    size_t n, n_results = 0;
+    struct cache_verdict *verdicts = NULL;
+    size_t n, n_results = 0, n_verdicts = 0;
     int r = cache_saved_list(cache, &entries, &n, err);
 
     if (r < 0)
         return r;
     r = cache_results_list(cache, &results, &n_results, err);
+    if (r == 0)
+        r = cache_verdicts_list(cache, &verdicts, &n_verdicts, err);
     if (r == 0 && a->json)
-        cache_print_json(entries, n, results, n_results);
+        cache_print_json(entries, n, results, n_results, verdicts, n_verdicts);
     for (size_t i = 0; r == 0 && !a->json && i < n; i++)
         print_entry(&entries[i]);
     for (size_t i = 0; !a->json && i < n_results; i++)
         cache_print_result(&results[i]);
+    if (r == 0 && !a->json)
+        cache_print_verdicts(verdicts, n_verdicts);
+    cache_verdicts_free(verdicts, n_verdicts);
     cache_saved_entries_free(entries, n);
     cache_results_free(results, n_results);
     return r;
@@ -114,8 +164,12 @@ static int do_remove(struct cache *cache, struct cache_arguments *a, struct cupe
     int r = 0;
 
     for (int i = 0; r == 0 && i < a->words.n; i++) {
+        size_t n_verdicts = 0;
+
         r = cache_results_remove(cache, a->words.word[i], &n, err);
-        if (r == 0 && n == 0)
+        if (r == 0)
+            r = cache_verdicts_remove(cache, a->words.word[i], &n_verdicts, err);
+        if (r == 0 && n + n_verdicts == 0)
             r = cache_saved_remove(cache, a->words.word[i], &n, err);
     }
     return r;
@@ -129,6 +183,8 @@ static int do_gc(struct cache *cache, struct cache_arguments *a, struct cupel_er
     r = cli_collect(cache, &a->gc, a->older_ns, "cache", &done, err);
     if (r == 0 && done.results > 0)
         (void)printf("%zu result%s of jobs removed\n", done.results, done.results == 1 ? "" : "s");
+    if (r == 0 && done.verdicts > 0)
+        (void)printf("%zu verdict%s removed\n", done.verdicts, done.verdicts == 1 ? "" : "s");
     if (r == 0 && done.lost > 0)
         (void)printf("%zu record%s of caches that were gone removed\n", done.lost,
                      done.lost == 1 ? "" : "s");
@@ -158,7 +214,8 @@ static const struct cache_action {
           "store, its size, when it was last used, its key, and its paths. Then one for each job "
           "whose result is kept: the beginning of its key, when it was last used, the job, and the "
           "run "
-          "in which it passed.",
+          "in which it passed. Then one for each job file of which verdicts are kept (cupel run "
+          "--reuse), with their size and how many they are.",
       .options = list_options,
       .n_options = ARRAY_SIZE(list_options)},
      "what jobs have saved",
@@ -174,8 +231,9 @@ static const struct cache_action {
     {{.name = "cache remove",
       .usage = "cache remove KEY...",
       .about =
-          "Removes what is saved under KEY, whoever saved it, or the results of the job of that "
-          "name. KEY may also be the beginning of the name that `cupel cache list` shows.",
+          "Removes what is saved under KEY, whoever saved it, or the results and verdicts of the "
+          "job, or of the job file, of that name. KEY may also be the beginning of the name that "
+          "`cupel cache list` shows.",
       .min_words = 1,
       .max_words = CLI_ANY_NUMBER,
       .words = "keys of caches"},

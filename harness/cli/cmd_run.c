@@ -101,6 +101,9 @@ static const struct cli_option options[] = {
         "set up no job while others run; without, the next ones are ready when their turn comes"),
     CLI_OPTION('\0', "no-cache", CLI_FLAG, FIELD(o.no_cache), NULL,
                "run every job, though it has passed before and says `cache-result`"),
+    CLI_OPTION('\0', "reuse", CLI_FLAG, FIELD(o.reuse_verdicts), NULL,
+               "of cases, and of what they are made by, keep every verdict as it is reached, and "
+               "run only what has none yet for all that it depends on; with --no-cache, all"),
     CLI_OPTION('\0', "trace-setup", CLI_FLAG, FIELD(o.trace_setup), NULL,
                "write what each step of setting up took to setup-trace.jsonl in the out directory"),
     CLI_LOCKED(FIELD(o.locked)),
@@ -140,6 +143,8 @@ struct run_set {
 /* Loads every file, so that all problems of all of them are told at once; 0 or the exit code. */
 static int load_all(const struct run_arguments *a, char **files, struct run_set *set)
 {
+    if (a->o.reuse_verdicts)
+        return cli_load_described(files, set->n, &a->set, a->o.out, set->plans);
     return cli_load_plans(files, set->n, &a->set, a->o.out, set->plans, NULL);
 }
 

@@ -232,24 +232,12 @@ static void keys_free(struct result_keys *k)
     arena_free(k->arena);
 }
 
-/* A job that runs starts from files, which are there when that one has run, and so on. */
-static void need_bases(struct run *run)
+/* Verdicts that are kept, whatever they are, are another's business. */
+static bool is_looked_after(const struct run *run, size_t instance)
 {
-    size_t reads[JOBS_READS_MAX];
+    const struct instance *in = &run->instances[instance];
 
-    for (size_t i = 0; i < run->n_instances; i++) {
-        size_t n =
-            run->cached[i].found ? 0 : instances_read(run->instances, run->n_instances, i, reads);
-
-        for (size_t k = 0; k < n; k++)
-            run->cached[reads[k]].needed = true;
-    }
-    for (size_t i = 0; i < run->n_instances; i++)
-        for (size_t at = run->instances[i].from; run->cached[i].needed && at != INSTANCE_NONE;
-             at = run->instances[at].from)
-            run->cached[at].needed = true;
-    for (size_t i = 0; i < run->n_instances; i++)
-        run->cached[i].found &= !run->cached[i].needed;
+    return in->job->caches_result && in->plan->written != NULL && !kept_verdicts_has(run, instance);
 }
 
 int cached_results_find(struct prepared *p, const struct run_options *options,
@@ -261,15 +249,16 @@ int cached_results_find(struct prepared *p, const struct run_options *options,
     int r = 0;
 
     for (size_t i = 0; i < run->n_instances; i++)
-        any |= run->instances[i].job->caches_result && run->instances[i].plan->written != NULL;
+        any |= is_looked_after(run, i);
     if (!any || options->out == NULL) /* a session runs what it is told to */
         return 0;
-    run->cached = xcalloc(run->n_instances, sizeof(*run->cached));
+    if (run->cached == NULL)
+        run->cached = xcalloc(run->n_instances, sizeof(*run->cached));
     k = keys_new(p);
     for (size_t i = 0; r == 0 && i < run->n_instances; i++) {
         struct run_cached *c = &run->cached[i];
 
-        if (!run->instances[i].job->caches_result || run->instances[i].plan->written == NULL)
+        if (!is_looked_after(run, i))
             continue;
         if (key_of(&k, i, c->key, err) < 0) {
             c->key[0] = '\0'; /* it runs, and tells what is wrong */
@@ -281,7 +270,6 @@ int cached_results_find(struct prepared *p, const struct run_options *options,
             c->found = cache_result_find(p->cache, c->key, &c->before);
     }
     keys_free(&k);
-    need_bases(run);
     return r;
 }
 

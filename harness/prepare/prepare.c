@@ -10,6 +10,7 @@
 #include "harness/prepare/derive.h"
 #include "harness/prepare/enforceable.h"
 #include "harness/prepare/git_inputs.h"
+#include "harness/prepare/kept_verdicts.h"
 #include "harness/prepare/networks.h"
 #include "harness/prepare/roots.h"
 #include "harness/prepare/run_instances.h"
@@ -413,10 +414,12 @@ static int step_identities(struct preparation *s)
     return r;
 }
 
-/* Looks for what has passed before, when all that jobs depend on is there. */
+/* Looks for what has ended before, when all that jobs depend on is there. */
 static int step_results(struct preparation *s)
 {
-    return cached_results_find(&s->p, s->options, s->err);
+    int r = kept_verdicts_find(&s->p, s->options, s->err);
+
+    return r == 0 ? cached_results_find(&s->p, s->options, s->err) : r;
 }
 
 static int step_manifest(struct preparation *s)
@@ -574,6 +577,7 @@ void prepared_end(struct prepared *p)
     cgroup_host_free(p->host);
     networks_close(&p->run);
     secrets_forget(&p->run);
+    kept_verdicts_free(&p->run);
     cached_results_free(&p->run);
     git_inputs_free(&p->run);
     free(p->run.root_log_names);

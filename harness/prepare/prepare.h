@@ -28,6 +28,18 @@ int prepare_run(const struct run_options *options, struct prepared *ret, struct 
  * attempt and with inputs that are still what they were when it began. What cannot be kept is a
  * warning. `results` has one for each instance of the run. */
 void cached_results_keep(struct prepared *p, struct reports_result *const *results);
+/* Keeps a final result for later runs, where --reuse asks for it: now, or as soon as it is known
+ * that nothing has changed that it depends on. Its logs are where they are to be. */
+void kept_verdicts_add(struct prepared *p, size_t instance, const struct reports_result *r);
+/* Keeps those that wait for that, if a look is due; `now`: in any case. */
+void kept_verdicts_settle(struct prepared *p, bool now);
+/* Keeps all, and says how many could not be. */
+void kept_verdicts_end(struct prepared *p);
+/* Whether the job's verdict is one that is looked after so. */
+bool kept_verdicts_has(const struct run *run, size_t instance);
+/* Brings back the result of a job that was found, with its logs; names and limits are not in it. */
+int kept_verdicts_restore(struct prepared *p, size_t instance, struct arena *arena,
+                          struct reports_result *ret, struct cupel_error *err);
 void prepared_end(struct prepared *p);
 /* Jobs that come later, over roots that the run has: checks whether this host can hold what they
  * ask for, as prepare_run does for those of the options' files. */

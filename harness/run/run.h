@@ -75,13 +75,16 @@ struct run_secret {
 };
 
 struct redact;
+struct kept_verdicts;
 
-/* What is known of a job that need not run again once it has passed. */
+/* What is known of a job that need not run again. */
 struct run_cached {
-    char key[CACHE_KEY_LEN + 1]; /* "": it has none, and runs */
-    char *witness;               /* of what it reads, which is another after any change */
-    bool found;                  /* it has passed before, and does not run */
-    bool needed;                 /* one that runs starts from it */
+    char key[CACHE_KEY_LEN + 1];  /* "": it has none, and runs */
+    char *witness;                /* of what it reads, which is another after any change */
+    bool found;                   /* it has ended so before, and does not run */
+    bool needed;                  /* one that runs starts from it */
+    enum reports_verdict verdict; /* how: passed, unless it is looked after by `verdicts` */
+    int exit;
     struct cache_result before;
 };
 
@@ -98,6 +101,8 @@ struct run {
     size_t n_services;
     size_t n_checkers;
     struct run_cached *cached; /* by instance; NULL: all are run */
+    /* what verdicts of this run are kept, and what was found of earlier ones; NULL: nobody asked */
+    struct kept_verdicts *verdicts;
     struct cache_root *roots;
     size_t n_roots;
     const char **root_log_names; /* by root: of a derived one, as instances have them */

@@ -37,7 +37,10 @@ struct run_options {
     unsigned repeat;
     bool until_fail; /* --until-fail: why fail_fast is 1 */
     bool no_cache;   /* --no-cache: jobs run though they have passed before */
-    bool shuffles;   /* --shuffle: jobs start in an order made of the seed */
+    /* --reuse: verdicts of cases and of what they are made by are kept, and those that were are not
+     * made anew; with no_cache, only kept. The plans are loaded with `describes`. */
+    bool reuse_verdicts;
+    bool shuffles; /* --shuffle: jobs start in an order made of the seed */
     uint64_t seed;
     bool by_submission;  /* the console tells of submissions, not of their cases */
     uint64_t timeout_ns; /* --timeout: how long jobs may run, all together; 0: no bound */

@@ -35,6 +35,8 @@ static bool is_sibling(const struct supervisor *s, size_t job, size_t of)
 }
 
 static void skip_one(void *data, size_t job, size_t because_of);
+static bool is_retried(const struct supervisor *s, const struct jobs_job *job,
+                       const struct reports_result *r);
 
 /* Lets go of all of a final result that is not needed any more; attempts before it are rare, and
  * stay as they are. */
@@ -55,6 +57,8 @@ static void outcomes_announce(struct supervisor *s, size_t instance)
     struct cupel_error err;
 
     write_result(s, s->results[instance]);
+    if (!is_retried(s, s->p.run.instances[instance].job, s->results[instance]))
+        kept_verdicts_add(&s->p, instance, s->results[instance]); /* else it was cut short */
     if (submissions_ended(s, instance, &err) < 0)
         report_failure(s, &err);
     reports_console_finished(s->p.console, s->results[instance]);
@@ -139,7 +143,7 @@ static void note_unretried(struct supervisor *s, struct reports_result *r, struc
 static bool is_retried(const struct supervisor *s, const struct jobs_job *job,
                        const struct reports_result *r)
 {
-    return s->options->repeat == 0 && r->attempts > r->n_previous &&
+    return s->options->repeat == 0 && r->cached_run == NULL && r->attempts > r->n_previous &&
            r->attempts < r->attempts_max &&
            (verdict_is_retried(job, r->verdict, r->exit) ||
             (job->of_case != NULL && alone_is_worth_it(job, r)));
@@ -183,7 +187,7 @@ static void outcomes_finish(struct supervisor *s, size_t instance, struct report
         try_again(s, instance, r);
         return;
     }
-    if (s->options->repeat == 0)
+    if (s->options->repeat == 0 && r->cached_run == NULL)
         alone_tell(in->job, r, arena);
     if (repeated || is_retried(s, in->job, r))
         note_unretried(s, r, arena);
@@ -302,7 +306,7 @@ void outcomes_unrun(struct supervisor *s, size_t instance, const char *evidence,
 }
 
 /* Reports that a job has passed before; of its steps, those that ran then. */
-void outcomes_cached(struct supervisor *s, size_t instance)
+static void report_passed(struct supervisor *s, size_t instance)
 {
     const struct instance *in = &s->p.run.instances[instance];
     const struct cache_result *before = &s->p.run.cached[instance].before;
@@ -316,6 +320,35 @@ void outcomes_cached(struct supervisor *s, size_t instance)
     r->cached_at = before->ended;
     outcomes_make_room(s, instance);
     outcomes_finish(s, instance, r, arena);
+}
+
+/* Reports what was kept of a job, as it was. What is known of it by its file is what it is now. */
+static void report_kept(struct supervisor *s, size_t instance)
+{
+    const struct instance *in = &s->p.run.instances[instance];
+    struct arena *arena = arena_new();
+    struct reports_result *r = arena_alloc(arena, sizeof(*r));
+    struct cupel_error err;
+
+    if (kept_verdicts_restore(&s->p, instance, arena, r, &err) < 0) {
+        arena_free(arena);
+        outcomes_unrun(s, instance, err.message, 0);
+        return;
+    }
+    r->cached_run = s->p.run.cached[instance].before.run;
+    r->cached_at = s->p.run.cached[instance].before.ended;
+    results_describe(&s->p.run, in, arena, r);
+    for (size_t i = 0; i < r->n_previous; i++)
+        results_describe(&s->p.run, in, arena, (struct reports_result *)(uintptr_t)r->previous[i]);
+    outcomes_finish(s, instance, r, arena);
+}
+
+void outcomes_cached(struct supervisor *s, size_t instance)
+{
+    if (kept_verdicts_has(&s->p.run, instance))
+        report_kept(s, instance);
+    else
+        report_passed(s, instance);
 }
 
 void outcomes_take(struct supervisor *s, struct wire_result *w)

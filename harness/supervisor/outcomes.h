@@ -15,7 +15,7 @@ unsigned outcomes_attempts_max(const struct supervisor *s, size_t instance);
 void outcomes_take(struct supervisor *s, struct wire_result *w);
 /* Ends an attempt that came to nothing through no fault of the job's. */
 void outcomes_unrun(struct supervisor *s, size_t instance, const char *evidence, unsigned attempts);
-/* Ends a job that need not run, since it has passed before. */
+/* Ends a job that need not run, since it has ended before. */
 void outcomes_cached(struct supervisor *s, size_t instance);
 /* Ends a job of a run (`data`) that starts no more jobs. */
 void outcomes_abandon(void *data, size_t job);

@@ -274,11 +274,12 @@ static void shuffle_jobs(struct supervisor *s)
     reports_console_status(s->p.console, text);
 }
 
-void schedule_make(struct supervisor *s)
+/* Adds what jobs wait for of one another; with `places`, also what they share. */
+static struct schedule *schedule_new_of(const struct run *run, bool places)
 {
-    const struct run *run = &s->p.run;
     const struct jobs_plan *plan = NULL;
-    size_t *instance_of = NULL;
+    struct schedule *schedule = schedule_new(run->n_instances);
+    cleanup_free size_t *instance_of = NULL;
     static const enum schedule_need need_kinds[] = {
         [JOBS_NEED_SUCCESS] = SCHEDULE_NEED_SUCCESS,
         [JOBS_NEED_FAILURE] = SCHEDULE_NEED_FAILURE,
@@ -286,7 +287,6 @@ void schedule_make(struct supervisor *s)
         [JOBS_NEED_FILES] = SCHEDULE_NEED_PASS,
     };
 
-    s->schedule = schedule_new(run->n_instances);
     for (size_t i = 0; i < run->n_instances; i++) {
         const struct instance *in = &run->instances[i];
 
@@ -294,18 +294,29 @@ void schedule_make(struct supervisor *s)
             plan = in->plan;
             instance_of = xrealloc(instance_of, plan->n_jobs * sizeof(*instance_of));
             instances_of_plan(run, i, instance_of);
-            add_groups(s->schedule, plan, instance_of);
-            add_pools(s->schedule, plan, instance_of);
-            add_judged(s->schedule, plan, instance_of);
+            add_groups(schedule, plan, instance_of);
+            if (places)
+                add_pools(schedule, plan, instance_of);
+            add_judged(schedule, plan, instance_of);
         }
         for (size_t k = 0; k < in->job->n_needs; k++)
             if (instance_of[in->job->needs[k]] != INSTANCE_NONE)
-                schedule_add_need(s->schedule, i, instance_of[in->job->needs[k]],
+                schedule_add_need(schedule, i, instance_of[in->job->needs[k]],
                                   need_kinds[in->job->needs_when[k]]);
     }
-    free(instance_of);
-    add_claims(s->schedule, run);
-    add_cores(s->schedule, run);
+    return schedule;
+}
+
+struct schedule *schedule_of_needs(const struct run *run)
+{
+    return schedule_new_of(run, false);
+}
+
+void schedule_make(struct supervisor *s)
+{
+    s->schedule = schedule_new_of(&s->p.run, true);
+    add_claims(s->schedule, &s->p.run);
+    add_cores(s->schedule, &s->p.run);
     if (s->options->pins)
         tell_cores(s);
     set_goods(s);

@@ -5,5 +5,7 @@
 
 #include "harness/supervisor/supervisor_state.h"
 
+/* Makes a schedule of what jobs wait for of one another, and nothing else. */
+struct schedule *schedule_of_needs(const struct run *run);
 /* Makes s->schedule. */
 void schedule_make(struct supervisor *s);

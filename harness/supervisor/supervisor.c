@@ -10,6 +10,7 @@
 #include "harness/supervisor/dispatch.h"
 #include "harness/supervisor/outcomes.h"
 #include "harness/supervisor/schedule_make.h"
+#include "harness/supervisor/spared.h"
 #include "harness/supervisor/submissions.h"
 
 #include <fcntl.h>
@@ -251,8 +252,10 @@ static void on_tick(struct supervisor *s)
 {
     uint64_t times;
 
-    if (read(s->tick, &times, sizeof(times)) == (ssize_t)sizeof(times))
-        show(s, reports_console_tick);
+    if (read(s->tick, &times, sizeof(times)) != (ssize_t)sizeof(times))
+        return;
+    show(s, reports_console_tick);
+    kept_verdicts_settle(&s->p, false);
 }
 
 static void supervisor_loop(struct supervisor *s)
@@ -339,6 +342,7 @@ int supervisor_run(const struct run_options *options, int *ret_exit, struct cupe
     for (size_t i = 0; i < s.p.run.n_slots; i++)
         s.slots[i] = (struct slot)SLOT_NONE;
     s.bases = snapshot_needs_new(s.p.run.instances, s.p.run.n_instances);
+    spared_settle(&s);
     schedule_make(&s);
     s.submissions = submissions_new(&s.p.run, s.kept);
     r = open_events(&s, err);
@@ -348,6 +352,7 @@ int supervisor_run(const struct run_options *options, int *ret_exit, struct cupe
             slot_dismiss(&s.slots[i]); /* they take down what they have while reports are written */
         if (s.cancelled == 0)
             cached_results_keep(&s.p, s.results);
+        kept_verdicts_end(&s.p);
         r = outcomes_report(&s, err);
     }
     if (r == 0)

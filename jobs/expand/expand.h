@@ -10,7 +10,7 @@
  * }}` wherever text stands. Fills l->instances and plan->groups where there is a matrix. Problems
  * are noted; what they are about is then left bad, so that nothing more is said of it. */
 void expand(struct loader *l, struct node *root);
-/* Takes the tree over for jobs_describe, where a job of the plan has `caches_result`. */
+/* Takes the tree over for jobs_describe, where anybody asks for that. */
 void expanded_keep(struct loader *l, const struct node *root);
 /* Whether it is a variable that `parallel` sets: no matrix may have it for a key. */
 bool shards_have(const char *name);

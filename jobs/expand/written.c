@@ -574,7 +574,7 @@ void expanded_keep(struct loader *l, const struct node *root)
     struct jobs_plan *plan = l->plan;
     struct jobs_expanded *x;
     const struct node *node;
-    bool any = false;
+    bool any = l->parameters != NULL && l->parameters->describes;
 
     for (size_t i = 0; i < plan->n_jobs; i++)
         any |= plan->jobs[i].caches_result;

@@ -111,6 +111,8 @@ int cache_gc(struct cache *cache, const struct cache_gc *want, struct cache_coll
     if (r == 0)
         r = record_each(cache, STORE_SAVED, gc_forget_lost, &g);
     if (r == 0)
+        r = verdicts_collect(cache, want, &g.left, &g.done.verdicts);
+    if (r == 0)
         r = results_collect(cache, want, &g.left, &g.done.results);
     cache_entries_free(entries, n);
     g.done.left = g.left;

@@ -19,9 +19,9 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-static const char *const store_places[] = {"layers",    "locks",      "tmp",     "runs",
-                                           "names",     "images",     "digests", STORE_FETCHED,
-                                           STORE_SAVED, STORE_RESULTS};
+static const char *const store_places[] = {"layers",    "locks",       "tmp",         "runs",
+                                           "names",     "images",      "digests",     STORE_FETCHED,
+                                           STORE_SAVED, STORE_RESULTS, STORE_VERDICTS};
 
 static const char cachedir_tag[] =
     "Signature: 8a477f597d28d172789f06886806bc55\n"

@@ -88,6 +88,10 @@ void store_end(struct store_draft *draft);
 /* Removes those that go by what is wanted, when all layers that go are gone; `left`: bytes. */
 int results_collect(struct cache *cache, const struct cache_gc *want, uint64_t *left,
                     size_t *ret_removed);
+/* What jobs have come to (verdicts.c): verdicts/KEY. */
+#define STORE_VERDICTS "verdicts"
+int verdicts_collect(struct cache *cache, const struct cache_gc *want, uint64_t *left,
+                     size_t *ret_removed);
 /* What was fetched of an image when it was cut short: fetched/KEY, written with KEY's lock held. */
 #define STORE_FETCHED "fetched"
 /* Removes what nobody goes on with: drafts of dead importers, records and fetches that were cut

@@ -107,6 +107,7 @@ void store_sweep(const struct cache *cache)
         {"digests", is_aside, HOUR, false},
         {STORE_SAVED, is_aside, HOUR, false},
         {STORE_RESULTS, is_aside, HOUR, false},
+        {STORE_VERDICTS, is_aside, HOUR, false},
         /* what was fetched before a fetch was cut short waits a day for the next one */
         {STORE_FETCHED, is_key, DAY, true},
     };

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# kept-verdicts.sh, started by an ordinary user.
+# sanitizers: no
+# time-limit: 180
+# shellcheck source=tests/e2e/as-user.bash
+. "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
+# shellcheck source=tests/e2e/kept-verdicts.sh
+. "$e2e/kept-verdicts.sh"

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Verdicts in the store, found whole or not at all; and looks at what they depend on, which see
+ * every change, also one that is taken back. */
+#include "test_cache.h"
+
+#include <sys/xattr.h>
+
+#define KEY_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define KEY_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+static void keep(struct fixture *f, const char *key, const char *job, const char *record, size_t n)
+{
+    struct cache_verdict v = {.job = (char *)(uintptr_t)job,
+                              .file = (char *)(uintptr_t) "class.yaml",
+                              .run = (char *)(uintptr_t) "run-1",
+                              .verdict = (char *)(uintptr_t) "failed",
+                              .ended = 1700000000};
+    struct cupel_error err;
+
+    (void)snprintf(v.key, sizeof(v.key), "%s", key);
+    assert_int_equal(cache_verdict_keep(f->cache, &v, record, n, &err), 0);
+}
+
+static bool is_found(struct fixture *f, const char *key)
+{
+    struct cache_verdict v;
+    char *record;
+    size_t n;
+    bool found = cache_verdict_find(f->cache, key, &v, &record, &n);
+
+    if (found) {
+        cache_verdict_release(&v);
+        free(record);
+    }
+    return found;
+}
+
+static size_t count(struct fixture *f)
+{
+    struct cache_verdict *list;
+    struct cupel_error err;
+    size_t n;
+
+    assert_int_equal(cache_verdicts_list(f->cache, &list, &n, &err), 0);
+    cache_verdicts_free(list, n);
+    return n;
+}
+
+static void test_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct cache_verdict v;
+    cleanup_free char *record = NULL;
+    size_t n;
+
+    assert_false(is_found(f, KEY_A));
+    assert_false(is_found(f, "../runs"));
+    keep(f, KEY_A, "grade/x", "re\0cord", 7);
+    assert_true(cache_verdict_find(f->cache, KEY_A, &v, &record, &n));
+    assert_int_equal(n, 7);
+    assert_memory_equal(record, "re\0cord", 7);
+    assert_string_equal(v.job, "grade/x");
+    assert_string_equal(v.run, "run-1");
+    assert_string_equal(v.verdict, "failed");
+    assert_int_equal(v.ended, 1700000000);
+    cache_verdict_release(&v);
+    assert_false(is_found(f, KEY_B));
+}
+
+/* One that is cut short, changed in a byte, or has another's name is none. */
+static void test_damaged(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_close int dir = openat(cache_dirfd(f->cache), "verdicts", O_RDONLY | O_DIRECTORY);
+    cleanup_free char *data = NULL;
+    size_t n;
+
+    keep(f, KEY_A, "job", "record", 6);
+    assert_int_equal(file_read_at(dir, KEY_A, 4096, &data, &n), 0);
+    assert_int_equal(file_write_passing_at(dir, KEY_B, data, n, 0600), 0);
+    assert_false(is_found(f, KEY_B));
+    for (size_t cut = 0; cut < n; cut++) {
+        assert_int_equal(file_write_passing_at(dir, KEY_A, data, cut, 0600), 0);
+        assert_false(is_found(f, KEY_A));
+    }
+    for (size_t i = 0; i < n; i++) {
+        data[i] ^= 1;
+        assert_int_equal(file_write_passing_at(dir, KEY_A, data, n, 0600), 0);
+        assert_false(is_found(f, KEY_A));
+        data[i] ^= 1;
+    }
+    assert_int_equal(file_write_passing_at(dir, KEY_A, data, n, 0600), 0);
+    assert_true(is_found(f, KEY_A));
+}
+
+static void test_looked_after(void **state)
+{
+    struct fixture *f = *state;
+    struct cache_gc all = {.keep_bytes = UINT64_MAX, .older_seconds = 0},
+                    some = {.keep_bytes = 4096, .older_seconds = UINT64_MAX};
+    cleanup_close int dir = openat(cache_dirfd(f->cache), "verdicts", O_RDONLY | O_DIRECTORY);
+    struct cache_collected done;
+    struct cupel_error err;
+    struct timespec old[2] = {{1600000000, 0}, {1600000000, 0}};
+    size_t n;
+
+    keep(f, KEY_A, "one", "x", 1);
+    keep(f, KEY_B, "two", "x", 1);
+    assert_int_equal(count(f), 2);
+    assert_int_equal(cache_verdicts_remove(f->cache, "nobody", &n, &err), 0);
+    assert_int_equal(n, 0);
+    assert_int_equal(cache_verdicts_remove(f->cache, "one", &n, &err), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(cache_verdicts_remove(f->cache, "class.yaml", &n, &err), 0);
+    assert_int_equal(n, 1);
+    /* of two, the one that was used longest ago goes; a use is noted, if not every one */
+    keep(f, KEY_A, "one", "x", 1);
+    keep(f, KEY_B, "two", "x", 1);
+    assert_int_equal(utimensat(dir, KEY_A, old, 0), 0);
+    assert_int_equal(utimensat(dir, KEY_B, old, 0), 0);
+    assert_true(is_found(f, KEY_B));
+    assert_int_equal(cache_gc(f->cache, &some, &done, &err), 0);
+    assert_int_equal(done.verdicts, 1);
+    assert_false(is_found(f, KEY_A));
+    assert_true(is_found(f, KEY_B));
+    /* what is no verdict goes with the first collection */
+    assert_int_equal(file_write_passing_at(dir, KEY_A, "{}", 2, 0600), 0);
+    assert_int_equal(cache_gc(f->cache, &some, &done, &err), 0);
+    assert_int_equal(faccessat(dir, KEY_A, F_OK, 0), -1);
+    assert_int_equal(cache_gc(f->cache, &all, &done, &err), 0);
+    assert_int_equal(count(f), 0);
+}
+
+/* ---- looks ---- */
+
+static struct cache_looked look_at(struct fixture *f, const char *path, size_t trusted)
+{
+    struct cache_look_at at = {.path = path, .trusted = trusted};
+    struct cache_looked looked;
+
+    assert_int_equal(cache_look(f->cache, &at, true, &looked), 0);
+    return looked;
+}
+
+static void put(const char *path, const char *text)
+{
+    cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+    assert_true(fd >= 0);
+    assert_int_equal(file_write_all(fd, text, strlen(text)), 0);
+}
+
+/* Lets the time of files go on, as the kernel counts it. */
+static void let_time_pass(const char *path)
+{
+    struct stat st, now;
+
+    assert_int_equal(stat(path, &st), 0);
+    do {
+        assert_int_equal(chmod(path, st.st_mode), 0);
+        assert_int_equal(stat(path, &now), 0);
+    } while (now.st_ctim.tv_sec == st.st_ctim.tv_sec && now.st_ctim.tv_nsec == st.st_ctim.tv_nsec);
+}
+
+static void test_look(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_free char *dir = xasprintf("%s/in", f->dir), *a = xasprintf("%s/a", dir),
+                      *b = xasprintf("%s/sub/b", dir), *sub = xasprintf("%s/sub", dir),
+                      *c = xasprintf("%s/sub/c", dir);
+    struct cache_looked first, now;
+
+    assert_int_equal(mkdir(dir, 0755), 0);
+    assert_int_equal(mkdir(sub, 0755), 0);
+    put(a, "one");
+    put(b, "two");
+    first = look_at(f, dir, strlen(dir));
+    now = look_at(f, dir, strlen(dir));
+    assert_memory_equal(first.content, now.content, sizeof(first.content));
+    assert_memory_equal(first.witness, now.witness, sizeof(first.witness));
+    /* there and back: the content is the same, and that it was another is seen */
+    let_time_pass(b);
+    put(b, "too");
+    now = look_at(f, dir, strlen(dir));
+    assert_string_not_equal(first.content, now.content);
+    put(b, "two");
+    now = look_at(f, dir, strlen(dir));
+    assert_string_equal(first.content, now.content);
+    assert_string_not_equal(first.witness, now.witness);
+    /* names, modes, attributes */
+    assert_int_equal(chmod(a, 0755), 0);
+    assert_string_not_equal(first.content, look_at(f, dir, strlen(dir)).content);
+    assert_int_equal(chmod(a, 0644), 0);
+    assert_string_equal(first.content, look_at(f, dir, strlen(dir)).content);
+    if (setxattr(a, "user.x", "v", 1, 0) == 0) {
+        assert_string_not_equal(first.content, look_at(f, dir, strlen(dir)).content);
+        assert_int_equal(removexattr(a, "user.x"), 0);
+    }
+    assert_int_equal(rename(b, c), 0);
+    assert_string_not_equal(first.content, look_at(f, dir, strlen(dir)).content);
+}
+
+/* What is no file is looked at as such, nothing is waited for, and nothing is followed. */
+static void test_look_hostile(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_free char *link = xasprintf("%s/link", f->dir), *fifo = xasprintf("%s/fifo", f->dir),
+                      *big = xasprintf("%s/big", f->dir);
+    struct cache_look_at at = {
+        .path = big, .trusted = strlen(big), .max_bytes = 1 << 20, .max_entries = 2};
+    struct cache_looked nothing, looked;
+    cleanup_close int fd = -EBADF;
+
+    nothing = look_at(f, link, strlen(f->dir));
+    put(big, "secret");
+    assert_int_equal(symlink("big", link), 0);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    looked = look_at(f, link, strlen(f->dir));
+    assert_string_not_equal(nothing.content, looked.content);
+    put(big, "another");
+    assert_string_equal(look_at(f, link, strlen(f->dir)).content, looked.content);
+    assert_string_not_equal(look_at(f, fifo, strlen(fifo)).content, looked.content);
+    /* a terabyte of nothing is read at once; what is too much is not read at all */
+    fd = open(big, O_WRONLY | O_TRUNC);
+    assert_int_equal(ftruncate(fd, (off_t)1 << 40), 0);
+    assert_int_equal(cache_look(f->cache, &at, true, &looked), 0);
+    at.max_bytes = 16;
+    put(big, "longer than this is allowed to be");
+    assert_int_equal(cache_look(f->cache, &at, true, &looked), -EFBIG);
+    at.path = f->dir;
+    at.trusted = strlen(f->dir);
+    assert_int_equal(cache_look(f->cache, &at, true, &looked), -EFBIG);
+}
+
+/* What lies at a path in it is left out, and when it is made is not noticed. */
+static void test_look_without(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_free char *out = xasprintf("%s/store/out", f->dir), *x = xasprintf("%s/x", out);
+    cleanup_free char *in = xasprintf("%s/store", f->dir);
+    struct cache_look_at at = {.path = in, .trusted = strlen(in), .without = "out"};
+    struct cache_looked before, after;
+
+    assert_int_equal(cache_look(f->cache, &at, true, &before), 0);
+    assert_int_equal(mkdir(out, 0755), 0);
+    put(x, "x");
+    assert_int_equal(cache_look(f->cache, &at, true, &after), 0);
+    assert_string_equal(before.content, after.content);
+    assert_string_equal(before.witness, after.witness);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_kept, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_damaged, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_looked_after, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_look, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_look_hostile, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_look_without, fixture_setup, fixture_teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
