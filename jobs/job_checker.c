@@ -193,9 +193,11 @@ static void checker_finish(struct loader *l, struct checker_draft *c)
         return;
     }
     if (d->run != NULL && d->run->kind == NODE_SCALAR && d->run->found != 0)
-        problem_at(l, d->run,
-                   "what a matrix has found, which others have named, would be a part of the "
-                   "checker's script: hand it over by 'args', as $4 and so on");
+        problem_at(
+            l, d->run,
+            "what a matrix has found, which others have named, would be a part of the script "
+            "of %s: hand it over by 'args'",
+            what);
     if (d->job.n_steps != 1 || d->job.steps[0].argv == NULL)
         return;
     d->job.steps[0].expect = (struct jobs_expect){.exit = -1}; /* each means something */
@@ -308,7 +310,8 @@ void checker_settle(struct loader *l, struct draft *d)
     *own->job = *of->job;
     own->job->name = arena_printf(l->plan->arena, "%s.%s", d->job.name, jobs_checker_word(own));
     d->job.checker = own;
-    bound_output(&d->job);
+    if (!own->interactive) /* which reads as it goes */
+        bound_output(&d->job);
     if (own->interactive) /* what is expected is the answer that it is given */
         last->expect.checker = own;
 }

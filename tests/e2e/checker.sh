@@ -277,7 +277,7 @@ expect_stderr "step 'a' has a checker, which judges when the job is over: it is 
 expect_stderr 'the exit code 3 is given two meanings'
 expect_stderr "'protocol'"
 expect_stderr 'an input of a checker cannot be placed at /run/checker/output'
-expect_stderr 'what a matrix has found, which others have named, would be a part of the checker'
+expect_stderr 'what a matrix has found, which others have named, would be a part of the script of a checker'
 expect_stderr "'command' runs on the host: no part of it can be what a matrix has found"
 expect_equal "$(grep -c '^refused.yaml:' stderr)" 7
 expect_stderr "'run' of a checker must be text or an argv list"
