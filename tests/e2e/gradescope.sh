@@ -19,16 +19,15 @@ make_image() {
     for path in /proc /sys /dev; do
         mount --rbind "$path" "image$path" || return
     done
-    # results stay on a disk, as in a container: layers upon layers upon layers there cannot be
-    mkdir -p image/autograder/source "image/$T" && mount --bind "$T" "image/$T"
+    mkdir -p image/autograder/source "image/$T"
 }
 # in_image COMMAND...: leaves STATUS. What it prints is in autograder/results/stdout, as Gradescope has it.
 in_image() {
     STATUS=0
     # shellcheck disable=SC2016 # of that shell's
     (grouped unshare --mount --propagation private sh -c '
-        cd image && pivot_root . . && umount -l . && cd /autograder && mkdir -p results && exec "$@" >results/stdout 2>&1' sh \
-        setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root XDG_CACHE_HOME="$T/cache" LC_ALL=C.UTF-8 "$@") </dev/null || STATUS=$?
+        cd image && pivot_root . . && umount -l . && mount -t tmpfs -o size=64m tmpfs /dev/shm && cd /autograder && mkdir -p results && exec "$@" >results/stdout 2>&1' sh \
+        setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$@") </dev/null || STATUS=$?
     cp image/autograder/results/stdout "$T/stdout" && : >"$T/stderr"
 }
 # submit DIRECTORY: what Gradescope does with a submission.
