@@ -12,9 +12,10 @@
 #define ENDINGS_MAX 64
 #define LANGUAGES_MAX 256
 
+enum { VALUE_LANGUAGE, VALUE_MAIN };
 static const struct node language_keys[LANGUAGE_VALUES] = {
-    {.kind = NODE_SCALAR, .text = "SUBMISSION_LANGUAGE", .n = 19},
-    {.kind = NODE_SCALAR, .text = "SUBMISSION_MAIN", .n = 15},
+    [VALUE_LANGUAGE] = {.kind = NODE_SCALAR, .text = "SUBMISSION_LANGUAGE", .n = 19},
+    [VALUE_MAIN] = {.kind = NODE_SCALAR, .text = "SUBMISSION_MAIN", .n = 15},
 };
 
 bool languages_have(const char *name)
@@ -358,7 +359,10 @@ static void add_values(const struct languages *t, struct combination *c, struct 
         if (languages_have(c->key[i]->text))
             problem_at(t->l, c->key[i], "'%s' is what 'languages' sets", c->key[i]->text);
     for (size_t i = 0; i < LANGUAGE_VALUES; i++) {
-        s->values[i] = (struct matrix_value){.node = text_node(t, texts[i], place)};
+        struct node *value = text_node(t, texts[i], place);
+
+        value->found = i == VALUE_MAIN; /* its author has chosen all of that name */
+        s->values[i] = (struct matrix_value){.node = value};
         c->key[c->n] = &language_keys[i];
         c->value[c->n++] = &s->values[i];
     }

@@ -191,6 +191,23 @@ static void test_file(void **state)
     unload(&r);
 }
 
+/* Refuses the name of a submission's file, which is its author's, in a script that judges. */
+static void test_named_by_others(void **state)
+{
+    static const char text[] =
+        TABLE "jobs: {a: {matrix: {S: {dirs: 'subs/*'}}, expect: {checker: {run: 'x ${{ "
+              "SUBMISSION_LANGUAGE }} ${{ SUBMISSION_MAIN }}', protocol: exit}}, cases: [{name: "
+              "x}]}}\n";
+    struct loaded r = {0};
+
+    (void)state;
+    put("subs/p/x; exit 0 #.c", "");
+    assert_true(
+        load_text("f.yaml", made_dir, text, sizeof(text) - 1, &r.plan, &r.problems, &r.err) < 0);
+    assert_non_null(strstr(r.problems.data, "would be a part of the checker's script"));
+    unload(&r);
+}
+
 static uint64_t limit_of(const struct jobs_job *job, unsigned id)
 {
     assert_true(jobs_limit_is_set(&job->limits, id));
@@ -334,6 +351,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hostile, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_file, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_named_by_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_written, set_up, tear_down),
     };
