@@ -126,10 +126,9 @@ static const char *checker_script(struct problem_package *p)
                         package_program_script(p, p->validator));
 }
 
-void write_checker(struct problem_package *p, struct out *expect)
+static void write_validator(struct problem_package *p, struct out *checker)
 {
     const struct posed_limits *l = &p->problem.limits;
-    struct out *checker = out_map(&p->out, expect, "checker");
 
     out_text(&p->out, checker, "protocol", "kattis");
     if (p->asked->image != NULL) {
@@ -140,6 +139,33 @@ void write_checker(struct problem_package *p, struct out *expect)
         write_literal(p, checker, "run", checker_script(p));
     }
     write_limits(p, checker, l->validation_time, l->validation_memory, l->validation_output);
+}
+
+void write_checker(struct problem_package *p, struct out *expect)
+{
+    write_validator(p, out_map(&p->out, expect, "checker"));
+}
+
+static void validator_args(struct problem_package *p, const struct test_case *c,
+                           struct package_texts *ret)
+{
+    for (size_t i = 0; i < p->problem.flags.n; i++)
+        package_add_text(p, ret, p->problem.flags.items[i]);
+    for (size_t i = 0; i < c->config.validator_args.n; i++)
+        package_add_text(p, ret, c->config.validator_args.items[i]);
+}
+
+/* The validator that talks with the submission, which has the same arguments for all cases. */
+static void write_interactor(struct problem_package *p, struct out *job,
+                             const struct test_case *usual)
+{
+    struct out *interactive = out_map(&p->out, job, "interactive");
+    struct package_texts args = {0};
+
+    write_validator(p, interactive);
+    validator_args(p, usual, &args);
+    if (args.n > 0)
+        write_literals(p, interactive, "args", &args);
 }
 
 const struct test_case *write_usual_case(const struct problem_package *p)
@@ -171,10 +197,13 @@ void write_expected(struct problem_package *p, struct out *expect, const struct 
 
     if (than != NULL && same_texts(&c->config.validator_args, &than->config.validator_args))
         return;
-    for (size_t i = 0; i < p->problem.flags.n; i++)
-        package_add_text(p, &args, p->problem.flags.items[i]);
-    for (size_t i = 0; i < c->config.validator_args.n; i++)
-        package_add_text(p, &args, c->config.validator_args.items[i]);
+    if (p->problem.interactive) {
+        package_refuse(p, c->in,
+                       "a validator that talks with the submission has the same arguments for all "
+                       "cases, and this one has others");
+        return;
+    }
+    validator_args(p, c, &args);
     if (p->validator != NULL) {
         struct out *checker = out_get_map(&p->out, expect, "checker");
 
@@ -365,7 +394,9 @@ static void add_grade_limits(struct problem_package *p, struct out *job)
     cpu = out_map(&p->out, limits, "cpu-time");
     add_time(p, cpu, "limit", time);
     add_time(p, cpu, "kill", kill);
-    add_time(p, limits, "wall", 3 * kill + 5 * NSEC_PER_SEC); /* of who waits, and uses none */
+    /* of who waits, and uses none: for a validator, too, that is made while it does */
+    add_time(p, limits, "wall",
+             3 * kill + (p->problem.interactive ? USUAL_SECONDS : 5) * NSEC_PER_SEC);
     write_size(p, limits, "memory", or_usual(l->memory, USUAL_MEMORY_MIB), 'M');
     out_bare(&p->out, limits, "pids", USUAL_PIDS);
     write_size(p, limits, "output", or_usual(l->output, USUAL_OUTPUT_MIB), 'M');
@@ -383,10 +414,14 @@ static void add_grade(struct problem_package *p, struct out *jobs)
     out_text(&p->out, job, "user", "nobody");
     add_grade_limits(p, job);
     out_texts(&p->out, job, "run", 1, (const char *const[]){"/judge/run"});
-    expect = out_map(&p->out, job, "expect");
-    if (p->validator != NULL)
-        write_checker(p, expect);
-    write_expected(p, expect, usual, NULL);
+    if (p->problem.interactive) {
+        write_interactor(p, job, usual);
+    } else {
+        expect = out_map(&p->out, job, "expect");
+        if (p->validator != NULL)
+            write_checker(p, expect);
+        write_expected(p, expect, usual, NULL);
+    }
     cases = out_list(&p->out, job, "cases");
     for (const struct test_case *c = p->cases[CASE_JUDGED].first; c != NULL; c = c->next)
         add_case(p, cases, c, usual);

@@ -317,6 +317,10 @@ static void read_package(struct problem_package *p)
                   p, p->problem.format == FORMAT_2025_09 ? "output_validator" : "output_validators",
                   p->problem.format != FORMAT_2025_09)
             : NULL;
+    if (p->problem.interactive && p->validator == NULL)
+        package_refuse(p, "problem.yaml",
+                       "the problem is interactive, and there is no validator that talks with the "
+                       "submission");
     if (p->asked->verify)
         package_find_programs(p, "input_validators", &p->input_validators);
     if (p->asked->verify || p->asked->grading)

@@ -51,6 +51,7 @@ struct posed_limits {
 struct posed {
     unsigned format;
     bool scoring;
+    bool interactive; /* the validator talks with the submission */
     bool writes_files;
     bool has_validator;             /* `validation: custom` */
     struct package_texts languages; /* said: not all of them */

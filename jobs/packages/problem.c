@@ -106,7 +106,7 @@ static void read_one_type(struct problem_package *p, struct package_yaml *y,
     } types[] = {
         {"pass-fail", NULL},
         {"scoring", NULL},
-        {"interactive", "a program that talks with the submission is not run yet"},
+        {"interactive", NULL},
         {"multi-pass", "problems of more than one pass are not judged here"},
         {"submit-answer", "submissions that are answers are not judged here"},
     };
@@ -121,8 +121,8 @@ static void read_one_type(struct problem_package *p, struct package_yaml *y,
         package_problem(y, value, "there is no type '%s' of problems", text);
     else if (types[i].refused != NULL)
         package_problem(y, value, "type '%s': %s", text, types[i].refused);
-    else
-        p->problem.scoring |= str_eq(text, "scoring");
+    p->problem.scoring |= str_eq(text, "scoring");
+    p->problem.interactive |= str_eq(text, "interactive");
 }
 
 static void read_type(struct problem_package *p, struct package_yaml *y, const struct node *value,
@@ -152,13 +152,11 @@ static void read_validation(struct problem_package *p, struct package_yaml *y,
             package_problem(y, value,
                             "'score': points of a legacy validator's own are not counted here");
         else if (i > 0 && str_eq(words.items[i], "interactive"))
-            package_problem(y, value,
-                            "'interactive': a program that talks with the submission is not run "
-                            "yet");
+            p->problem.interactive = true;
         else
             package_problem(y, value,
-                            "'validation' is 'default' or 'custom', followed by 'score' or not, "
-                            "not '%s'",
+                            "'validation' is 'default' or 'custom', followed by 'interactive', "
+                            "'score' or neither, not '%s'",
                             words.items[i]);
     }
 }

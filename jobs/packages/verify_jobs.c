@@ -12,6 +12,12 @@ static void add_outputs(struct problem_package *p, struct out *jobs)
 
     if (p->cases[CASE_INVALID_OUTPUT].n + p->cases[CASE_VALID_OUTPUT].n == 0)
         return;
+    if (p->problem.interactive) {
+        package_left(p, NULL, NULL, "data",
+                     "outputs that a validator has to accept or to reject are none of a "
+                     "conversation");
+        return;
+    }
     job = out_map(&p->out, jobs, "outputs");
     out_texts(&p->out, job, "run", 2, (const char *const[]){"cat", "/output"});
     expect = out_map(&p->out, job, "expect");

@@ -37,7 +37,7 @@ else
     mkdir -p judge/output_validator judge/submissions/accepted judge/data/secret
     cp pair/problem.yaml judge/ && cp pair/submissions/accepted/one.py judge/submissions/accepted/two.py && cp pair/data/secret/b.{in,ans} judge/data/secret/
     printf '#!/bin/sh\nexit 43\n' >judge/output_validator/build && chmod 755 judge/output_validator/build
-    packages=(pair judge old-checked scored)
+    packages=(pair judge old-checked scored talk)
 fi
 converted=true
 for package in "${packages[@]}"; do
@@ -68,6 +68,13 @@ expect_result 'grade/SUBMISSION=wrong_answer/even.sh/secret/odd' '.verdict == "f
 it "points: of groups that give all or nothing, a sum, and the worst"
 expect_equal "$(jq -c 'select(.submission == "grade/SUBMISSION=accepted/cat.sh") | .score' out/results.jsonl)" 100
 expect_equal "$(jq -c 'select(.submission == "grade/SUBMISSION=partially_accepted/not-c.sh") | .score' out/results.jsonl)" 83.334
+
+it "a validator that talks with the submission"
+expect_verdict 'grade/SUBMISSION=accepted/halves.py/secret/1' passed
+expect_verdict 'grade/SUBMISSION=accepted/halves.py/secret/2' passed
+expect_verdict 'grade/SUBMISSION=wrong_answer/counts.sh/secret/1' passed
+expect_verdict 'grade/SUBMISSION=wrong_answer/counts.sh/secret/2' failed
+expect_result 'grade/SUBMISSION=wrong_answer/counts.sh/secret/2' '.message_for_staff | contains("more than 10")'
 
 it "promises that are not kept: by a submission, by one that cannot be made, by validators"
 rm -r sum/submissions/{time_limit_exceeded,rejected,run_time_error,submissions.yaml} sum/submissions/accepted/* sum/input_validators/short sum/data/secret/{2,3}-*
@@ -121,10 +128,10 @@ expect_exit 2
 expect_stderr 'old is a problem package, which says nothing of who has submitted'
 
 it "what cannot be carried out is refused by its name, and nothing is written or run"
-sed -i 's/^type: .*/type: interactive/' scored/problem.yaml
+sed -i 's/^type: .*/type: multi-pass/' scored/problem.yaml
 run_cupel convert package scored
 expect_exit 2
-expect_stderr "^scored/problem.yaml:2:7: type 'interactive'"
+expect_stderr "^scored/problem.yaml:2:7: type 'multi-pass'"
 expect [ ! -s "$T/stdout" ]
 verify scored
 expect_exit 2

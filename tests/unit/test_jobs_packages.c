@@ -143,7 +143,7 @@ static void test_refused_problems(void **state)
     static const struct {
         const char *problem, *why;
     } rows[] = {
-        {NEW "type: interactive\n", "p/problem.yaml:2:7: type 'interactive': "},
+        {NEW "type: interactive\n", "p/problem.yaml: the problem is interactive, and there is no"},
         {NEW "type: [scoring, multi-pass]\n", "p/problem.yaml:2:17: type 'multi-pass': "},
         {NEW "type: submit-answer\n", "type 'submit-answer': "},
         {NEW "type: fun\n", "there is no type 'fun'"},
@@ -159,7 +159,7 @@ static void test_refused_problems(void **state)
         {NEW "allow_file_writing: maybe\n", "is true or false, not 'maybe'"},
         {NEW "name: a\nname: b\n", "key 'name' is given twice"},
         {"problem_format_version: 2023-07-draft\n", "2025-09, legacy and legacy-icpc"},
-        {"validation: custom interactive\n", "'interactive': a program that talks"},
+        {"validation: default interactive\n", "the problem is interactive, and there is no"},
         {"validation: custom score\n", "points of a legacy validator's own"},
         {"validation: custom\n", "p/output_validators: "},
         {"validator_flags: \"'a b'\"\n", "quotes in 'validator_flags'"},
