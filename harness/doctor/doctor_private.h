@@ -120,6 +120,20 @@ int program_run(const char *path, char *const argv[], char *said, size_t size);
 /* Groups of the doctor's own, made, tried and removed: fills ctx->groups. Not for children. */
 void groups_try(struct doctor_context *ctx);
 
+/* What makes times of the same program differ: see doctor_timing.c. */
+enum doctor_timing {
+    TIMING_GOVERNOR,
+    TIMING_BOOST,
+    TIMING_SMT,
+    TIMING_ASLR,
+    TIMING_PAGES,
+    TIMING_SWAP,
+    TIMING_CORES,
+    TIMING_STEAL,
+};
+/* Looks at what /proc and /sys beneath `root` say of it. */
+void doctor_timing_look(int root, enum doctor_timing which, struct doctor_finding *f);
+
 /* ---- the probes ---- */
 
 doctor_probe_fn probe_root, probe_kernel, probe_hard_rlimits, probe_session_keyring;
@@ -133,4 +147,5 @@ doctor_probe_fn probe_loop, probe_mke2fs, probe_job_disk;
 doctor_probe_fn probe_store, probe_store_space, probe_store_attributes, probe_id_claims;
 doctor_probe_fn probe_groups, probe_group_feature, probe_swap_accounting, probe_delegation;
 doctor_probe_fn probe_own_proc, probe_lent_devices, probe_store_layers, probe_memory_disk;
+doctor_probe_fn probe_timing, probe_instructions;
 doctor_probe_fn probe_program, probe_id_helper, probe_tun, probe_bridge;

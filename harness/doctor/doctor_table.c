@@ -23,6 +23,10 @@
     {                                                                                              \
         id, name, needed_by, "see docs/cgroups.md", OPTIONAL, probe_group_feature, feature, NULL   \
     }
+#define TIMING(id, name, remedy, which)                                                            \
+    {                                                                                              \
+        id, name, "times that can be compared", remedy, OPTIONAL, probe_timing, which, NULL        \
+    }
 #define PROGRAM(name, needed_by, package, probe)                                                   \
     {                                                                                              \
         name, name, needed_by, "install the package " package, OPTIONAL, probe, 0, name            \
@@ -139,6 +143,29 @@ const struct doctor_probe doctor_table[] = {
      "boot a kernel with CONFIG_PSI and psi=1", OPTIONAL, probe_pressure, 0, NULL},
     GROUP("devices", "devices of jobs", "every job: a second wall", CGROUP_DEVICES),
     GROUP("group-pressure", "pressure of a job", "usage: pressure", CGROUP_PRESSURE),
+
+    TIMING("governor", "CPU frequency governor", "cpupower frequency-set -g performance",
+           TIMING_GOVERNOR),
+    TIMING("boost", "CPU boost", "switch it off in the firmware", TIMING_BOOST),
+    TIMING(
+        "smt", "SMT",
+        "cupel run --pin, or `cpuset: exclusive`; or echo off >/sys/devices/system/cpu/smt/control",
+        TIMING_SMT),
+    TIMING("aslr", "address space randomisation",
+           "run programs several times; switch it off (sysctl kernel.randomize_va_space=0) only on "
+           "a machine that nobody attacks",
+           TIMING_ASLR),
+    TIMING("huge-pages", "transparent huge pages",
+           "echo madvise >/sys/kernel/mm/transparent_hugepage/enabled", TIMING_PAGES),
+    TIMING("swap", "swap", "swapoff -a, where there is memory enough", TIMING_SWAP),
+    TIMING("equal-cores", "cores as fast as each other", "name those of one kind by `cpuset`",
+           TIMING_CORES),
+    TIMING("steal", "CPU time that the hypervisor takes",
+           "use a machine whose processors are its own", TIMING_STEAL),
+    {"instructions", "count of instructions", "(limits: instructions)",
+     "use a machine, or a virtual one, that has hardware counters; and lower "
+     "kernel.perf_event_paranoid for who is not root",
+     OPTIONAL, probe_instructions, 0, NULL},
 
     PROGRAM("mmdebstrap", "rootfs: debian", "mmdebstrap", probe_program),
     PROGRAM("skopeo", "rootfs: image", "skopeo", probe_program),
