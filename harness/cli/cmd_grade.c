@@ -44,6 +44,8 @@ static const struct cli_option options[] = {
                "of a problem package: the image that its jobs run in (default: `host`)"),
     CLI_OPTION('\0', "no-reference", CLI_FLAG, FIELD(no_reference), NULL,
                "do not run the file's own solutions (`reference`) first"),
+    CLI_OPTION('\0', "no-cache", CLI_FLAG, FIELD(o.run.no_cache), NULL,
+               "judge everything anew, also what has a verdict and has not changed"),
     CLI_OPTION('v', "verbose", CLI_FLAG, FIELD(o.verbose), NULL,
                "tell what came of each case, not only of each submission"),
     CLI_SET(FIELD(set)),
@@ -192,7 +194,8 @@ static int run_grading(struct grade_arguments *a, const struct grading *g)
 
 int cli_grade(int argc, char **argv)
 {
-    struct grade_arguments a = {.o.run = {.has_slots = true, .out = RUN_OUT, .retries = -1}};
+    struct grade_arguments a = {
+        .o.run = {.has_slots = true, .reuse_verdicts = true, .out = RUN_OUT, .retries = -1}};
     struct grading g = {0};
     struct cli_words words;
     int code;

@@ -109,7 +109,11 @@ int grade_class(const struct grade_options *o, struct jobs_plan *plan, int *ret_
         (void)fprintf(stderr, "cupel: interrupted: tables and pages in %s are those of before\n",
                       o->run.out);
     } else if (r == 0) {
-        before.run_ns = (clock_monotonic_ns() - started) * o->run.slots / (count_runs(&chosen) | 1);
+        uint64_t ns = (clock_monotonic_ns() - started) * o->run.slots / (count_runs(&chosen) | 1);
+
+        /* where most had their verdicts, it tells nothing of what a run takes */
+        if (before.run_ns == GRADE_UNKNOWN || ns > before.run_ns)
+            before.run_ns = ns;
         r = report_class(o, &chosen, &before, &ungraded, err);
         *ret_exit = ungraded > 0 ? CUPEL_ERROR_HARNESS : 0;
     }

@@ -84,6 +84,20 @@ grade --no-reference course.yaml
 expect_stderr 'scores that are others than before: 0; new submissions: 1'
 rm -r class/new
 
+it "what has a verdict and has not changed is not run, unless --no-cache says so"
+# ran: the ids that the last grading has run
+ran() { jq -rs 'map(select(.attempts and (.cached | not)).id) | sort | join(" ")' out/results.jsonl; }
+grade course.yaml
+expect_exit 0
+expect_equal "$(ran)" ''
+expect_equal "$(jq -rs 'map(select(.attempts and (.cached | not))) | length' out/reference/results.jsonl)" 0
+expect_stderr 'scores that are others than before: 0; new submissions: 0'
+echo '50 10' >tests/secret/large-2.in && echo 60 >tests/secret/large-2.ans
+grade --no-reference course.yaml
+expect_equal "$(ran)" 'compile/SUBMISSION=ann compile/SUBMISSION=bob grade/SUBMISSION=ann/large-2 grade/SUBMISSION=bob/large-2'
+grade --no-reference --no-cache course.yaml
+expect_equal "$(ran | wc -w)" 9
+
 it "those that are named, wherever they lie, are judged alone, and others stay known"
 program else/where/zoe 'read a b; echo 3'
 program else/deep/src/x 'read a b; echo 3'
