@@ -15,7 +15,7 @@
 #define NAMED_MAX 200   /* bytes of the file that names the language */
 #define LANGUAGE_FILE "language"
 
-struct looking {
+struct submission_looking {
     const struct submission_asked *asked;
     struct submission_seen *seen;
     size_t looks, bytes;
@@ -23,7 +23,7 @@ struct looking {
 };
 
 BASE_PRINTF(2, 3)
-static void submission_refuse(struct looking *k, const char *format, ...)
+static void submission_refuse(struct submission_looking *k, const char *format, ...)
 {
     cleanup_strbuf struct strbuf text = {0};
     va_list args;
@@ -38,7 +38,7 @@ static void submission_refuse(struct looking *k, const char *format, ...)
     k->seen->refused = arena_strdup(k->asked->arena, text.data);
 }
 
-static void add_file(struct looking *k, const char *path)
+static void add_file(struct submission_looking *k, const char *path)
 {
     struct submission_seen *seen = k->seen;
 
@@ -54,9 +54,9 @@ static void add_file(struct looking *k, const char *path)
     seen->files[seen->n++] = arena_printf(k->asked->arena, "./%s", path);
 }
 
-static void look_in(struct looking *k, int fd, unsigned depth);
+static void look_in(struct submission_looking *k, int fd, unsigned depth);
 
-static void look_at(struct looking *k, int dirfd, const char *name, unsigned depth)
+static void look_at(struct submission_looking *k, int dirfd, const char *name, unsigned depth)
 {
     cleanup_close int fd = -EBADF;
     struct stat st;
@@ -78,7 +78,7 @@ static void look_at(struct looking *k, int dirfd, const char *name, unsigned dep
 
 /* Looks at all names in a directory but those that are hidden: those are no programs, and systems
  * leave some beside what was packed. */
-static void look_in(struct looking *k, int fd, unsigned depth)
+static void look_in(struct submission_looking *k, int fd, unsigned depth)
 {
     int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = own >= 0 ? fdopendir(own) : NULL;
@@ -104,7 +104,7 @@ static void look_in(struct looking *k, int fd, unsigned depth)
 }
 
 /* Reads the file that names the language, where there is one. */
-static void look_for_name(struct looking *k, int dirfd)
+static void look_for_name(struct submission_looking *k, int dirfd)
 {
     cleanup_close int fd =
         openat(dirfd, LANGUAGE_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -158,7 +158,7 @@ static bool is_theirs(int r)
 int submission_look(const struct submission_asked *asked, struct submission_seen *ret,
                     struct cupel_error *err)
 {
-    struct looking k = {.asked = asked, .seen = ret};
+    struct submission_looking k = {.asked = asked, .seen = ret};
     cleanup_close int fd = open_submission(asked), dir = -EBADF;
     struct stat st;
 
