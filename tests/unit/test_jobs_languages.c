@@ -204,7 +204,7 @@ static void test_named_by_others(void **state)
     put("subs/p/x; exit 0 #.c", "");
     assert_true(
         load_text("f.yaml", made_dir, text, sizeof(text) - 1, &r.plan, &r.problems, &r.err) < 0);
-    assert_non_null(strstr(r.problems.data, "would be a part of the checker's script"));
+    assert_non_null(strstr(r.problems.data, "would be a part of the script of a checker"));
     unload(&r);
 }
 
