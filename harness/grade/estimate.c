@@ -2,7 +2,7 @@
 /* estimate: how much there is to run, and how long that takes. Pure. */
 #include "harness/grade/grade_private.h"
 
-/* What a run costs cupel itself, in a slot: bench/grade measures it. */
+/* What a run costs cupel in a slot, about: bench/launch measures it (docs/performance.md). */
 #define LAUNCH_NS (5 * NSEC_PER_MSEC)
 
 static uint64_t add_up(uint64_t a, uint64_t b)

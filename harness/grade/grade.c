@@ -52,9 +52,22 @@ static int say_changes(const struct grade_record *before, const struct class_tab
     return 0;
 }
 
+/* Notes how long a run took, as far as enough of them were made to tell; says how many were not. */
+static void note_time(const struct grade_options *o, const struct class_table *t, uint64_t took_ns,
+                      struct grade_record *now)
+{
+    const size_t made = t->n_runs - t->n_known;
+
+    if (t->n_known > 0)
+        (void)fprintf(stderr, "cupel: known from before, and not run again: %zu of %zu runs\n",
+                      t->n_known, t->n_runs);
+    if (made > 0 && (now->run_ns == GRADE_UNKNOWN || made >= t->n_known))
+        now->run_ns = took_ns * o->run.slots / made;
+}
+
 /* Writes what came of a run, once it has come to its end. */
 static int report_class(const struct grade_options *o, const struct grade_chosen *c,
-                        const struct grade_record *before, size_t *ret_ungraded,
+                        uint64_t took_ns, const struct grade_record *before, size_t *ret_ungraded,
                         struct cupel_error *err)
 {
     const struct class_request q = {
@@ -70,6 +83,7 @@ static int report_class(const struct grade_options *o, const struct grade_chosen
     r = class_write(o->run.out, of.table, CLASS_ALL_FORMATS, o->moment, of.logs, err);
     if (r == 0) {
         grade_record_make(of.table, before, o->is_part, &now);
+        note_time(o, of.table, took_ns, &now);
         r = grade_record_write(o->run.out, &now, err);
     }
     if (r == 0) {
@@ -79,15 +93,6 @@ static int report_class(const struct grade_options *o, const struct grade_chosen
     grade_record_free(&now);
     class_opened_close(&of);
     return r;
-}
-
-static size_t count_runs(const struct grade_chosen *c)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < c->plan->n_jobs; i++)
-        n += c->selected[i];
-    return n;
 }
 
 int grade_class(const struct grade_options *o, struct jobs_plan *plan, int *ret_exit,
@@ -109,12 +114,7 @@ int grade_class(const struct grade_options *o, struct jobs_plan *plan, int *ret_
         (void)fprintf(stderr, "cupel: interrupted: tables and pages in %s are those of before\n",
                       o->run.out);
     } else if (r == 0) {
-        uint64_t ns = (clock_monotonic_ns() - started) * o->run.slots / (count_runs(&chosen) | 1);
-
-        /* where most had their verdicts, it tells nothing of what a run takes */
-        if (before.run_ns == GRADE_UNKNOWN || ns > before.run_ns)
-            before.run_ns = ns;
-        r = report_class(o, &chosen, &before, &ungraded, err);
+        r = report_class(o, &chosen, clock_monotonic_ns() - started, &before, &ungraded, err);
         *ret_exit = ungraded > 0 ? CUPEL_ERROR_HARNESS : 0;
     }
     grade_record_free(&before);

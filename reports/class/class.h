@@ -63,7 +63,8 @@ struct class_table {
     const char *title;                          /* the job that judges */
     const struct class_submission *submissions; /* in the order of `student` */
     size_t n;
-    size_t n_unknown; /* of them, who are not in the roster that there is */
+    size_t n_unknown;       /* of them, who are not in the roster that there is */
+    size_t n_runs, n_known; /* jobs of the run, and of these, whose verdict was kept from before */
 };
 
 /* Whether somebody knows what a submission is worth. */

@@ -30,6 +30,7 @@ struct class_reader {
     size_t n, room;
     struct class_before *others;
     size_t n_others, before_room;
+    size_t n_runs, n_known;           /* as class_table has them */
     const char *last_group, *last_of; /* texts that many cases share */
     struct strbuf scratch;
 };
@@ -231,7 +232,11 @@ static int take_line(void *data, const json_t *line)
         take_submission(r, line, submission);
     else if (id == NULL || json_object_get(line, "step") != NULL)
         return 0;
-    else if (name != NULL)
+    r->n_runs += submission == NULL;
+    r->n_known += submission == NULL && json_object_get(line, "cached") != NULL;
+    if (submission != NULL)
+        return 0;
+    if (name != NULL)
         take_case(r, line, id, name);
     else
         take_before(r, line, id);
@@ -380,7 +385,11 @@ static int make_table(struct class_reader *r, struct class_table **ret, struct c
     struct class_table *t = arena_alloc(r->arena, sizeof(*t));
     int equal;
 
-    *t = (struct class_table){.arena = r->arena, .title = r->list[0].job, .submissions = list};
+    *t = (struct class_table){.arena = r->arena,
+                              .title = r->list[0].job,
+                              .submissions = list,
+                              .n_runs = r->n_runs,
+                              .n_known = r->n_known};
     for (size_t i = 0; i < r->n; i++) {
         list[t->n++] = r->list[i].s;
         t->n_unknown += absent > 0 && list[i].entry == NULL;

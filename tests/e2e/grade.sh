@@ -76,6 +76,7 @@ grade --no-reference -v --roster roster.csv course.yaml
 expect_exit 0
 expect_equal "$(cat stdout)" 'bob: 10 of 100 (failed at large-1) -> 100 of 100 (passed)'
 expect_stderr 'scores that are others than before: 1; new submissions: 0'
+expect_stderr 'known from before, and not run again: 5 of 12 runs' # all of ann, and that cem is not compiled
 expect_stderr '3 cases each: 12 runs, about 1 s'
 expect_stderr 'PASS .* grade/SUBMISSION=ann/large-2' # --verbose
 expect_equal "$(grep -c '"Bob"\|"Eve".*nothing was submitted' out/class.csv)" 2
