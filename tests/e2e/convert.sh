@@ -52,7 +52,7 @@ expect_exit 2
 expect_stderr "none.yml:1:1: a pipeline is a map"
 run_cupel convert jenkins none.yml
 expect_exit 2
-expect_stderr "neither gitlab nor github"
+expect_stderr "neither gitlab, github nor package"
 run_cupel convert github missing.yml
 expect_exit 2
 
