@@ -242,8 +242,8 @@ int cache_verdicts_remove(struct cache *cache, const char *what, size_t *ret_n,
 {
     bool is_prefix =
         strlen(what) >= VERDICT_PREFIX_MIN && strspn(what, "0123456789abcdef") == strlen(what);
-    struct cache_verdict *list;
-    size_t n;
+    struct cache_verdict *list = NULL;
+    size_t n = 0;
     int r = cache_verdicts_list(cache, &list, &n, err);
 
     if (r < 0)
