@@ -5,8 +5,25 @@
 #include "jobs/jobs.h"
 #include "jobs/problem_packages.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Refuses a directory that is something else, such as the one in which submissions lie. */
+static int check_is_package(const char *path, struct cupel_error *err)
+{
+    cleanup_free char *says_what = xasprintf("%s/problem.yaml", path);
+
+    if (access(says_what, F_OK) == 0 || errno != ENOENT)
+        return 0;
+    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                          "%s is a directory without a problem.yaml, so it is no problem package",
+                          path);
+    cupel_error_hint(err, "name a job file or a problem package, and what was submitted behind it: "
+                          "cupel grade FILE SUBMISSION...");
+    return -EINVAL;
+}
 
 static int refuse_none(const char *path, struct cupel_error *err)
 {
@@ -35,8 +52,10 @@ int cli_load_package(const struct cli_graded *g, const struct jobs_parameters *p
     _cleanup_(jobs_converted_free) struct jobs_converted made = {0};
     cleanup_free char *whole = realpath(g->path, NULL), *name = NULL;
     const struct jobs_packaging what = {.path = whole, .image = g->image, .grading = true};
-    int r;
+    int r = check_is_package(g->path, err);
 
+    if (r < 0)
+        return r;
     if (parameters->grading->n_submissions == 0)
         return refuse_none(g->path, err);
     if (whole == NULL)

@@ -127,6 +127,15 @@ run_cupel grade --out "$T/out" old
 expect_exit 2
 expect_stderr 'old is a problem package, which says nothing of who has submitted'
 
+it "a directory that is no package is said to be none"
+for submission in '' theirs/ann.sh; do
+    # shellcheck disable=SC2086 # none, or one
+    run_cupel grade --out "$T/out" theirs $submission
+    expect_exit 2
+    expect_stderr 'theirs is a directory without a problem.yaml, so it is no problem package'
+    expect_stderr 'hint: name a job file or a problem package, and what was submitted behind it'
+done
+
 it "what cannot be carried out is refused by its name, and nothing is written or run"
 sed -i 's/^type: .*/type: multi-pass/' scored/problem.yaml
 run_cupel convert package scored
