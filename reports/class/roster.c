@@ -279,7 +279,8 @@ static void add_entry(struct reading *r)
                                          [COLUMN_LATE] = &e.late};
 
     if (r->n_fields != r->n_columns) {
-        problem(r, r->row_line, "there are %zu fields here and %zu in the first line", r->n_fields,
+        problem(r, r->row_line, "there %s %zu field%s here and %zu in the first line",
+                r->n_fields == 1 ? "is" : "are", r->n_fields, r->n_fields == 1 ? "" : "s",
                 r->n_columns);
         return;
     }

@@ -98,7 +98,7 @@ expect_exit 2
 printf 'id,name\n1\n' >bad.csv
 class out --roster bad.csv
 expect_exit 2
-expect grep -q '^bad.csv:2: there are 1 fields here and 2 in the first line$' "$T/stderr"
+expect grep -q '^bad.csv:2: there is 1 field here and 2 in the first line$' "$T/stderr"
 for wrong in "out --format pdf" "out --at noon" "out --student x" "out --format autolab --format csv" "out --format gradescope" "out --problem x" "out --format gradescope -o x.json --at due"; do
     # shellcheck disable=SC2086 # words
     class $wrong

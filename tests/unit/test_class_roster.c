@@ -81,7 +81,7 @@ static void test_what_is_wrong_has_its_line(void **state)
                     "id,name,email,group,late\n");
     expect_problems("id,Name,Full Name\n", "r.csv:1: column 'Full Name' stands here twice\n");
     expect_problems("id,name\n1,a\n\n2\n3,b,c\n,d\n1,e\n",
-                    "r.csv:4: there are 1 fields here and 2 in the first line\n"
+                    "r.csv:4: there is 1 field here and 2 in the first line\n"
                     "r.csv:5: there are 3 fields here and 2 in the first line\n"
                     "r.csv:6: the id is empty\n"
                     "r.csv:7: id '1' stands in line 2 already\n");
