@@ -15,9 +15,18 @@ static void say_plan(const struct grade_options *o, const struct grade_chosen *c
     (void)fprintf(stderr, "cupel: %s\n", text.data);
 }
 
-/* Says how many have a grade, and who is not in the roster; returns how many have none. */
-static size_t say_graded(const struct class_table *t, const char *out)
+/* Adds how many of the roster have submitted nothing, where there are some. */
+static void add_absent(size_t n, struct strbuf *to)
 {
+    if (n > 0)
+        strbuf_addf(to, " (and %zu of the roster %s submitted nothing)", n,
+                    n == 1 ? "has" : "have");
+}
+
+/* Says how many have a grade, and who is not in the roster; returns how many have none. */
+static size_t say_graded(const struct grade_options *o, const struct class_table *t)
+{
+    cleanup_strbuf struct strbuf unknown = {0}, absent = {0};
     size_t submitted = 0, ungraded = 0;
 
     for (size_t i = 0; i < t->n; i++) {
@@ -25,13 +34,13 @@ static size_t say_graded(const struct class_table *t, const char *out)
 
         submitted += s->id != NULL;
         ungraded += s->id != NULL && !class_is_graded(s);
-        if (t->n_unknown > 0 && s->entry == NULL)
-            log_warning("'%s' is not in the roster", s->student);
     }
+    class_remark_unknown(t, o->roster, &unknown);
+    add_absent(t->n - submitted, &absent);
     (void)fprintf(stderr,
-                  "cupel: graded: %zu of %zu%s; see class.csv, class.html and students/ in %s\n",
-                  submitted - ungraded, submitted,
-                  t->n > submitted ? " (and some of the roster have submitted nothing)" : "", out);
+                  "%scupel: graded: %zu of %zu%s; see class.csv, class.html and students/ in %s\n",
+                  unknown.len > 0 ? unknown.data : "", submitted - ungraded, submitted,
+                  absent.len > 0 ? absent.data : "", o->run.out);
     return ungraded;
 }
 
@@ -87,7 +96,7 @@ static int report_class(const struct grade_options *o, const struct grade_chosen
         r = grade_record_write(o->run.out, &now, err);
     }
     if (r == 0) {
-        *ret_ungraded = say_graded(of.table, o->run.out);
+        *ret_ungraded = say_graded(o, of.table);
         r = say_changes(before, of.table, err);
     }
     grade_record_free(&now);

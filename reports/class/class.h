@@ -203,3 +203,5 @@ struct class_opened {
 int class_request_open(const struct class_request *q, struct strbuf *remarks,
                        struct class_opened *ret, struct cupel_error *err);
 void class_opened_close(struct class_opened *o);
+/* Adds lines about those who have submitted and are not in the roster that there is. */
+void class_remark_unknown(const struct class_table *t, const char *roster, struct strbuf *remarks);

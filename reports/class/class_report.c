@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+/* How many are named who are not in the roster. */
+#define UNKNOWN_NAMED_MAX 20
+
 int class_request_open(const struct class_request *q, struct strbuf *remarks,
                        struct class_opened *ret, struct cupel_error *err)
 {
@@ -33,18 +36,48 @@ void class_opened_close(struct class_opened *o)
     *o = (struct class_opened){.logs = -EBADF};
 }
 
-/* Names those who have submitted and are not in the roster that there is. */
-static void remark_unknown(const struct class_table *t, const char *roster, struct strbuf *remarks)
+static void add_quoted(struct strbuf *to, const char *text)
 {
-    for (size_t i = 0; t->n_unknown > 0 && i < t->n; i++) {
-        const char *student = t->submissions[i].student;
+    strbuf_adds(to, "'");
+    text_escape(to, text, strlen(text), TEXT_LINE);
+    strbuf_adds(to, "'");
+}
 
+/* Says that the roster is of others: other ids, or another class. */
+static void remark_all_unknown(const struct class_table *t, const char *roster,
+                               struct strbuf *remarks)
+{
+    const char *of_roster = NULL, *of_submission = NULL;
+
+    for (size_t i = t->n; i-- > 0;)
+        *(t->submissions[i].id != NULL ? &of_submission : &of_roster) = t->submissions[i].student;
+    strbuf_addf(remarks, "%s: there is no row of any submission: ", roster);
+    add_quoted(remarks, of_roster);
+    strbuf_adds(remarks, " is an id here, ");
+    add_quoted(remarks, of_submission);
+    strbuf_adds(remarks, " is one of theirs\n");
+}
+
+void class_remark_unknown(const struct class_table *t, const char *roster, struct strbuf *remarks)
+{
+    size_t submitted = 0, named = 0;
+
+    for (size_t i = 0; i < t->n; i++)
+        submitted += t->submissions[i].id != NULL;
+    if (t->n_unknown > 1 && t->n_unknown == submitted) {
+        remark_all_unknown(t, roster, remarks);
+        return;
+    }
+    for (size_t i = 0; named < t->n_unknown && named < UNKNOWN_NAMED_MAX && i < t->n; i++) {
         if (t->submissions[i].entry != NULL)
             continue;
-        strbuf_addf(remarks, "%s: there is no row of '", roster);
-        text_escape(remarks, student, strlen(student), TEXT_LINE);
-        strbuf_adds(remarks, "'\n");
+        strbuf_addf(remarks, "%s: there is no row of ", roster);
+        add_quoted(remarks, t->submissions[i].student);
+        strbuf_adds(remarks, "\n");
+        named++;
     }
+    if (named < t->n_unknown)
+        strbuf_addf(remarks, "%s: there is no row of %zu more\n", roster, t->n_unknown - named);
 }
 
 int class_report(const struct class_request *q, struct strbuf *remarks, struct class_counts *ret,
@@ -56,7 +89,7 @@ int class_report(const struct class_request *q, struct strbuf *remarks, struct c
     *ret = (struct class_counts){0};
     if (r < 0)
         return r;
-    remark_unknown(o.table, q->roster, remarks);
+    class_remark_unknown(o.table, q->roster, remarks);
     ret->students = o.table->n;
     for (size_t i = 0; i < o.table->n; i++) {
         const struct class_submission *s = &o.table->submissions[i];

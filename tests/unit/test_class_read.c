@@ -145,6 +145,43 @@ static void test_a_roster_is_joined(void **state)
     roster_free(r);
 }
 
+/* Returns what is said of n submissions, of which `known` are in a roster with one more row. */
+static char *remarks_on(size_t n, size_t known)
+{
+    struct class_submission list[30] = {0};
+    const struct roster_entry entry = {.id = "eve"};
+    const struct class_table t = {.submissions = list, .n = n + 1, .n_unknown = n - known};
+    char names[30][8];
+    struct strbuf said = {0};
+
+    assert_true(n < ARRAY_SIZE(list));
+    list[0] = (struct class_submission){.student = "eve", .entry = &entry};
+    for (size_t i = 1; i <= n; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "s%zu", i);
+        list[i] = (struct class_submission){
+            .id = names[i], .student = names[i], .entry = i <= known ? &entry : NULL};
+    }
+    strbuf_adds(&said, "");
+    class_remark_unknown(&t, "r.csv", &said);
+    return said.data;
+}
+
+static void test_who_is_not_in_the_roster(void **state)
+{
+    cleanup_free char *one = remarks_on(1, 0), *none = remarks_on(2, 2), *all = remarks_on(29, 0),
+                      *some = remarks_on(29, 4);
+
+    (void)state;
+    assert_string_equal(one, "r.csv: there is no row of 's1'\n");
+    assert_string_equal(none, "");
+    assert_string_equal(
+        all, "r.csv: there is no row of any submission: 'eve' is an id here, 's1' is one of "
+             "theirs\n");
+    assert_non_null(strstr(some, "of 's5'\n"));
+    assert_non_null(strstr(some, "of 's24'\nr.csv: there is no row of 5 more\n"));
+    assert_null(strstr(some, "s25"));
+}
+
 static void test_what_cannot_be_one_table(void **state)
 {
     const struct room *room = *state;
@@ -259,6 +296,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_lines_are_put_in_order, ended_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_a_roster_is_joined, ended_setup, room_teardown),
+        cmocka_unit_test(test_who_is_not_in_the_roster),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_one_table, ended_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_a_run_that_goes_on_is_left_alone, room_setup,
                                         room_teardown),
