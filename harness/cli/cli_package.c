@@ -74,5 +74,7 @@ int cli_load_package(const struct cli_graded *g, const struct jobs_parameters *p
     /* whoever looks at the run finds the text in it: it is in no file */
     (*ret_plan)->text = arena_strndup((*ret_plan)->arena, made.text.data, made.text.len);
     (*ret_plan)->text_len = made.text.len;
+    for (size_t i = 0; i < (*ret_plan)->n_references; i++)
+        (*ret_plan)->references[i].line = 0;
     return 0;
 }

@@ -120,7 +120,9 @@ int grade_class(const struct grade_options *o, struct jobs_plan *plan, int *ret_
     started = clock_monotonic_ns();
     r = grade_run(o, &chosen, o->run.out, ret_exit, err);
     if (r == 0 && *ret_exit == INTERRUPTED) {
-        (void)fprintf(stderr, "cupel: interrupted: tables and pages in %s are those of before\n",
+        (void)fprintf(stderr,
+                      "cupel: interrupted: tables and pages in %s are those of before; "
+                      "the same command goes on with what has no verdict yet\n",
                       o->run.out);
     } else if (r == 0) {
         r = report_class(o, &chosen, clock_monotonic_ns() - started, &before, &ungraded, err);

@@ -73,8 +73,10 @@ static bool is_as_promised(const struct jobs_reference *ref, const struct class_
 
     if (s != NULL && class_is_graded(s) && (bit_of(s->verdict) & ref->promised) != 0)
         return true;
-    strbuf_addf(&text, "%s is to be %s (line %d), and ", ref->submission.path, ref->word,
-                ref->line);
+    strbuf_addf(&text, "%s is to be %s", ref->submission.path, ref->word);
+    if (ref->line > 0)
+        strbuf_addf(&text, " (line %d)", ref->line);
+    strbuf_adds(&text, ", and ");
     if (s == NULL || !class_is_graded(s)) {
         strbuf_adds(&text, "could not be judged");
         if (s != NULL) {
@@ -143,6 +145,9 @@ int grade_references(const struct grade_options *o, struct jobs_plan *references
         r = compare_all(&chosen, plan, out, &broken, err);
         *ret_exit = broken > 0 ? CUPEL_ERROR_HARNESS : 0;
     }
+    if (r == 0 && *ret_exit == 0)
+        (void)fprintf(stderr, "cupel: %zu of %zu solutions came out as the file says\n",
+                      plan->n_references, plan->n_references);
     if (r == 0 && broken > 0)
         (void)fprintf(stderr,
                       "cupel: %zu of %zu solutions did not come out as the file says: "

@@ -58,6 +58,7 @@ it "it says what it will do, runs the file's own solutions, then the class: fail
 grade course.yaml
 expect_exit 0
 expect_stderr "the file's own solutions first: 4 submissions, 3 cases each: 16 runs, at least 1 s, at worst [0-9]+ min"
+expect_stderr '^cupel: 4 of 4 solutions came out as the file says'
 expect_stderr '^cupel: 3 submissions, 3 cases each: 12 runs, at least 1 s, at worst [0-9]+ min'
 expect_equal "$(row ann) $(row bob) $(row cem)" '100,100,"passed" 10,100,"failed" 0,100,"compile-error"'
 expect_stderr 'grade/SUBMISSION=bob: wrong: failed at large-1, 10 of 100 points'
@@ -194,7 +195,7 @@ expect wait_until 60 grep -q '"submission":"grade/S=fine"' out/results.jsonl
 kill -INT "$CUPEL_PID"
 cupel_wait
 expect_exit 130
-expect_stderr 'interrupted: tables and pages in .* are those of before'
+expect_stderr 'interrupted: tables and pages in .* are those of before; the same command goes on'
 expect cmp -s class.csv out/class.csv
 expect cmp -s grading.json out/grading.json
 grade long.yaml
