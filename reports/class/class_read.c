@@ -266,6 +266,40 @@ static int compare_submissions(const void *a, const void *b)
                   ((const struct read_submission *)b)->s.id);
 }
 
+static const char *last_component(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
+/* Returns where a path that ends at `end` begins: at the first slash that begins a word. */
+static const char *path_before(const char *text, const char *end)
+{
+    for (const char *p = text; p < end; p++)
+        if (*p == '/' && (p == text || p[-1] == ' ' || p[-1] == '\''))
+            return p;
+    return end;
+}
+
+/* Returns a text in which the submission's path is its last component: where it lies on this
+ * machine is not for whoever has submitted it. */
+static const char *without_place(struct class_reader *r, const char *text, const char *place)
+{
+    const char *last = place != NULL ? last_component(place) : place, *at;
+    struct strbuf *to = &r->scratch;
+
+    if (text == NULL || last == place || strstr(text, place) == NULL)
+        return text;
+    to->len = 0;
+    for (; (at = strstr(text, place)) != NULL; text = at + strlen(place)) {
+        strbuf_add(to, text, (size_t)(path_before(text, at) - text));
+        strbuf_adds(to, last);
+    }
+    strbuf_adds(to, text);
+    return arena_strdup(r->arena, to->data);
+}
+
 /* Gives each submission its cases, and what they start from. All lists are in the order of ids. */
 static void join_parts(struct class_reader *r)
 {
@@ -279,14 +313,20 @@ static void join_parts(struct class_reader *r)
     for (size_t i = 0; i < r->n; i++) {
         struct read_submission *s = &r->list[i];
         const struct class_before wanted = {.id = s->from};
+        struct class_before *before = NULL;
 
         while (at < r->n_cases && strcmp(r->cases[at].of, s->s.id) < 0)
             at++;
         s->s.cases = &cases[at];
-        for (; at < r->n_cases && str_eq(r->cases[at].of, s->s.id); at++)
+        for (; at < r->n_cases && str_eq(r->cases[at].of, s->s.id); at++) {
+            cases[at].evidence = without_place(r, cases[at].evidence, s->place);
             s->s.n_cases++;
+        }
         if (s->from != NULL && r->n_others > 0)
-            s->s.before = bsearch(&wanted, others, r->n_others, sizeof(*others), compare_others);
+            before = bsearch(&wanted, others, r->n_others, sizeof(*others), compare_others);
+        if (before != NULL)
+            before->evidence = without_place(r, before->evidence, s->place);
+        s->s.before = before;
     }
 }
 
@@ -301,13 +341,6 @@ static void sort_parts(struct class_reader *r)
 }
 
 /* ---- whose it is ---- */
-
-static const char *last_component(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
-}
 
 /* Names the student of each: the last component of the path, where that is unique, and where the
  * roster has it only without its ending, without. */

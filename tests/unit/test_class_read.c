@@ -125,6 +125,26 @@ static struct roster *roster_of(const char *text)
     return r;
 }
 
+/* Where the submissions lie on this machine is in no page. */
+static void test_paths_are_the_last_component(void **state)
+{
+    const struct room *room = *state;
+    struct class_table *t;
+
+    put(room,
+        "{\"id\":\"compile\",\"job\":\"compile\",\"file\":\"c.yaml\",\"verdict\":"
+        "\"invalid-submission\",\"evidence\":\"input /srv/our course/subs/ann: 'a' is a link, "
+        "'subs/ann' lacks 'b'\"}\n" CASE("grade/S=ann", "a", "1",
+                                         "\"visibility\":\"visible\",\"score\":0,\"verdict\":"
+                                         "\"failed\",\"evidence\":\"/srv/subs/ann, /work\"")
+            SUBMISSION("grade/S=ann", "{\"S\":\"subs/ann\"}", FAILED));
+    t = read_class(room, &(struct class_wanted){0});
+    assert_string_equal(t->submissions[0].before->evidence,
+                        "input ann: 'a' is a link, 'ann' lacks 'b'");
+    assert_string_equal(t->submissions[0].cases[0].evidence, "ann, /work");
+    class_free(t);
+}
+
 static void test_a_roster_is_joined(void **state)
 {
     const struct room *room = *state;
@@ -295,6 +315,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_lines_are_put_in_order, ended_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(test_paths_are_the_last_component, ended_setup,
+                                        room_teardown),
         cmocka_unit_test_setup_teardown(test_a_roster_is_joined, ended_setup, room_teardown),
         cmocka_unit_test(test_who_is_not_in_the_roster),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_one_table, ended_setup, room_teardown),
