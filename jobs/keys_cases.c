@@ -51,7 +51,8 @@ TABLE(
      .value = "a pattern of paths on the host",
      .help = "in place of `name`: a case for each file that it matches, in the order of their "
              "names; the file is its `stdin-file`, and it is called by the file's name without "
-             "what follows the last dot, or where that is not unique by its path",
+             "what follows the last dot, or where that is not unique, or an earlier case is called "
+             "so, by its path",
      .forms = FORM_ONE,
      .type = TYPE_HOST_PATH,
      .set = key_set_node,

@@ -441,13 +441,14 @@ static void make_named(struct case_making *m)
     make_case(m, name->text, name, NULL, NULL, NULL);
 }
 
-/* What a file's case is called: who chose its name may have taken that of another case. */
+/* What a file's case is called: by its path, where an earlier case has its name. Who chose the name
+ * of others' files may have taken that as well. */
 static const char *case_word(struct case_making *m, size_t i, bool of_others)
 {
     struct loader *l = m->c->l;
     const char *word = m->e->words[i], *path = m->e->matches[i].path;
 
-    if (of_others && strset_has(&m->names, word))
+    if (strset_has(&m->names, word))
         word = matrix_word(l, path, strlen(path), true);
     for (size_t n = 2; of_others && strset_has(&m->names, word); n++)
         word = arena_printf(l->tree, "%s-%zu", m->e->words[i], n);

@@ -117,6 +117,12 @@ static void test_files(void **state)
     r = load_good(FILE_OF("  g: {run: x, cases: [{files: 'judged/1.*'}]}\n"));
     expect_cases(r.plan, "g/judged/1.ans 1000  visible\ng/judged/1.in 1000  visible\n");
     unload(&r);
+    /* and so is what an earlier case is called like: `sample/1.in` and `secret/1.in` */
+    r = load_good(FILE_OF("  g: {run: x, cases: [{name: '2'}, {files: 'judged/[12].in'}, {files: "
+                          "'judged/1.ans'}]}\n"));
+    expect_cases(r.plan, "g/2 1000  visible\ng/1 1000  visible\ng/judged/2.in 1000  visible\n"
+                         "g/judged/1.ans 1000  visible\n");
+    unload(&r);
 }
 
 static void test_points(void **state)
