@@ -170,6 +170,22 @@ void draft_read_inputs(struct loader *l, struct draft *d)
         mounts_read(l, d);
 }
 
+/* Says it once of all instances of a job, which may be a class of hundreds. */
+static void say_no_run(struct loader *l, const struct draft *d)
+{
+    const bool is_instance = d->job.group != JOBS_NO_GROUP;
+
+    if (is_instance && l->told_no_run == d->job.group + 1)
+        return;
+    if (is_instance)
+        l->told_no_run = d->job.group + 1;
+    problem_at(l, d->name, "%s '%s' has no 'run'%s", d->job.is_service ? "service" : "job",
+               d->name->text,
+               l->has_languages && (d->job.of_case != NULL || d->job.role == JOBS_ROLE_COMPILE)
+                   ? "; 'languages' has one where its matrix finds directories or files"
+                   : "");
+}
+
 void draft_finish(struct loader *l, struct draft *d, const struct draft *defaults)
 {
     struct jobs_limits *limits = &d->job.limits;
@@ -205,11 +221,7 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
     if (d->run != NULL || d->job.runs_image)
         steps_read(l, d);
     else if (!d->has_run && !d->job.is_checker) /* its table says so */
-        problem_at(l, d->name, "%s '%s' has no 'run'%s", d->job.is_service ? "service" : "job",
-                   d->name->text,
-                   l->has_languages && (d->job.of_case != NULL || d->job.role == JOBS_ROLE_COMPILE)
-                       ? "; 'languages' has one where its matrix finds directories or files"
-                       : "");
+        say_no_run(l, d);
     case_finish(d);
     checker_settle(l, d);
     tty_check(l, d);

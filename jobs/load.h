@@ -76,6 +76,7 @@ struct loader {
     struct instance_of *instances;
     size_t judged_room;          /* of plan->judged */
     struct name_index groups;    /* of plan->groups, by name */
+    size_t told_no_run;          /* the group of which that was said last, and 1; or 0 */
     const char *named;           /* the key of a matrix whose values the caller names; or NULL */
     const struct node *defaults; /* of the tree, or NULL */
 };

@@ -331,6 +331,8 @@ static void test_mistakes(void **state)
         {"cupel: 1\nlanguages: {c: {run: x}}\njobs: {a: {matrix: {S: [x]}, cases: [{name: y}]}}\n",
          "3:38: job 'a/S=x/y' has no 'run'; 'languages' has one where its matrix finds "
          "directories or files\n"},
+        {"cupel: 1\njobs:\n  a: {matrix: {S: [x, y, z]}}\n  b: {matrix: {S: [x, y]}}\n",
+         "3:3: job 'a/S=x' has no 'run'\n4:3: job 'b/S=x' has no 'run'\n"},
         {"cupel: 1\nlanguages: {c: {run: x}}\njobs: {a: {matrix: {SUBMISSION_MAIN: {dirs: "
          "'src'}}, role: compile}}\n",
          "3:21: 'SUBMISSION_MAIN' is what 'languages' sets\n"},
