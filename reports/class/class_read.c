@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* class_read: a table of a class from the results of a run. Results come in the order in which jobs
  * end: here they are put in order. Not responsible for what of it is shown to whom. */
+#include "base/weaken.h"
 #include "reports/class/class.h"
 #include "reports/json_lines.h"
 #include "reports/outdir.h"
@@ -368,6 +369,57 @@ static void name_students(struct class_reader *r)
     strset_free(&twice);
 }
 
+/* ---- names that are not seen as they are ---- */
+
+/* Whether it is; else adds it with the bytes of what is not seen written out: "%1B". */
+static bool spell_name(const char *name, struct strbuf *to)
+{
+    const unsigned char *p = (const unsigned char *)name;
+    size_t n = strlen(name);
+    bool plain = true;
+
+    for (size_t i = 0, length; i < n; i += length) {
+        uint32_t c = 0;
+
+        length = text_decode(p + i, n - i, &c);
+        if (length != 0 && !text_is_hidden(c)) {
+            strbuf_add(to, p + i, length);
+            continue;
+        }
+        length = length == 0 ? 1 : length;
+        for (size_t k = 0; k < length; k++)
+            strbuf_addf(to, "%%%02X", p[i + k]);
+        plain = false;
+    }
+    return plain;
+}
+
+/* Spells such names so that no two students look the same, whatever shows them: who is called as
+ * another with an escape sequence before it would have that one's row in a table. */
+static void spell_names(struct class_reader *r)
+{
+    struct strset taken = {0};
+
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < r->n; i++) {
+            struct class_submission *s = &r->list[i].s;
+            cleanup_strbuf struct strbuf spelt = {0};
+            bool plain = spell_name(s->student, &spelt) || weakened("spelt-names");
+            const char *name = spelt.data;
+
+            if (plain == (pass == 1))
+                continue;
+            if (plain) {
+                (void)strset_add(&taken, s->student);
+                continue;
+            }
+            for (unsigned number = 2; !strset_add(&taken, name); number++)
+                name = arena_printf(r->arena, "%s#%u", spelt.data, number);
+            s->student = name != spelt.data ? name : arena_strdup(r->arena, name);
+        }
+    strset_free(&taken);
+}
+
 static int compare_students(const void *a, const void *b)
 {
     return strcmp(((const struct class_submission *)a)->student,
@@ -529,6 +581,7 @@ int class_read(const char *out, const struct class_wanted *wanted, struct class_
     if (code == 0) {
         join_parts(&r);
         name_students(&r);
+        spell_names(&r);
         code = make_table(&r, ret, err);
     }
     if (code == 0)

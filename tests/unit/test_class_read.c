@@ -202,6 +202,27 @@ static void test_who_is_not_in_the_roster(void **state)
     assert_null(strstr(some, "s25"));
 }
 
+#define NAMED(name) SUBMISSION("grade/S=" name, "{\"S\":\"subs/" name "\"}", FAILED)
+
+/* Takes nobody for another who is called so but for what nobody sees. */
+static void test_names_that_look_the_same(void **state)
+{
+    static const char *const names[] = {"%1B[31mann", "%1B[31mann#2", "%E2%80%8Bann", "a%0Ab",
+                                        "ann"};
+    const struct room *room = *state;
+    struct class_table *t;
+
+    put(room,
+        NAMED("ann") NAMED("\\u001b[31mann") NAMED("%1B[31mann") NAMED("a\\nb") NAMED("\xe2\x80\x8b"
+                                                                                      "ann"));
+    t = read_class(room, &(struct class_wanted){0});
+    assert_int_equal(t->n, ARRAY_SIZE(names));
+    for (size_t i = 0; i < t->n; i++)
+        assert_string_equal(t->submissions[i].student, names[i]);
+    assert_string_equal(class_find(t, "%1B[31mann")->id, "grade/S=%1B[31mann");
+    class_free(t);
+}
+
 static void test_what_cannot_be_one_table(void **state)
 {
     const struct room *room = *state;
@@ -319,6 +340,7 @@ int main(void)
                                         room_teardown),
         cmocka_unit_test_setup_teardown(test_a_roster_is_joined, ended_setup, room_teardown),
         cmocka_unit_test(test_who_is_not_in_the_roster),
+        cmocka_unit_test_setup_teardown(test_names_that_look_the_same, ended_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_one_table, ended_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_a_run_that_goes_on_is_left_alone, room_setup,
                                         room_teardown),
