@@ -51,14 +51,22 @@ static void shrink(struct supervisor *s, size_t instance)
     s->arenas[instance] = NULL;
 }
 
+/* Whether a result would be no other one another time, as far as anybody can tell: nothing has cut
+ * it short, and where it is near its limit of time for what ran beside it, it was tried again. */
+static bool is_settled(const struct supervisor *s, const struct jobs_job *job,
+                       const struct reports_result *r)
+{
+    return !is_retried(s, job, r) && (!alone_is_worth_it(job, r) || r->n_previous > 0);
+}
+
 /* Publishes the final result of an instance; no further attempt follows. */
 static void outcomes_announce(struct supervisor *s, size_t instance)
 {
     struct cupel_error err;
 
     write_result(s, s->results[instance]);
-    if (!is_retried(s, s->p.run.instances[instance].job, s->results[instance]))
-        kept_verdicts_add(&s->p, instance, s->results[instance]); /* else it was cut short */
+    if (is_settled(s, s->p.run.instances[instance].job, s->results[instance]))
+        kept_verdicts_add(&s->p, instance, s->results[instance]);
     if (submissions_ended(s, instance, &err) < 0)
         report_failure(s, &err);
     reports_console_finished(s->p.console, s->results[instance]);

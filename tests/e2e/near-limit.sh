@@ -48,5 +48,20 @@ expect_result worse/far '.attempts == 1'
 expect_verdict worse/below passed
 expect_result worse/below '.attempts == 1 and ([.notes[] | select(test("^near-limit.* of its cpu-time limit 700 ms used"))] | length == 1)'
 
+it "what is over its limit by a hair is kept once it was run again, and not before"
+cat >kept.yaml <<'YAML'
+cupel: 1
+defaults:
+  limits: {cpu-time: {limit: 700ms, kill: 30s}}
+  run: 'exec perl -e "while ((times)[0] + (times)[1] < $S) { 1 for 1..9999 }"'
+jobs:
+  once: {cases: [{name: near, env: {S: "0.71"}}, {name: far, env: {S: "1.1"}}]}
+  again: {retries: 1, cases: [{name: near, env: {S: "0.71"}}]}
+YAML
+cupel_run kept.yaml --reuse -j 2
+expect_verdict once/near cpu-limit
+cupel_run kept.yaml --reuse -j 2
+expect_equal "$(jq -rs 'map(select(.cached)) | map(.id) | sort | join(" ")' "$T/out/results.jsonl")" 'again/near once/far'
+
 expect_clean
 all_done
