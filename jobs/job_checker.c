@@ -270,7 +270,7 @@ void key_set_transcript(struct loader *l, const struct key *k, const struct node
 
 /* What is to be judged is bounded where nobody said how: a checker that reads all of it would reach
  * its own limits, which is no verdict on the job. */
-static void bound_output(struct jobs_job *job)
+static void bound_output(struct jobs_job *job, uint64_t most)
 {
     struct jobs_limits *of_job = &job->limits;
     struct jobs_limits *of_step = &job->steps[job->n_steps - 1].limits;
@@ -282,7 +282,7 @@ static void bound_output(struct jobs_job *job)
         of_step = of_job;
     of_step->set |= 1u << JOBS_LIMIT_STDOUT;
     of_step->unsaid |= 1u << JOBS_LIMIT_STDOUT;
-    of_step->value[JOBS_LIMIT_STDOUT] = JOBS_CHECKED_MAX;
+    of_step->value[JOBS_LIMIT_STDOUT] = most;
 }
 
 /* One that `defaults` give is another one for each job: by its name, and its root. */
@@ -310,8 +310,7 @@ void checker_settle(struct loader *l, struct draft *d)
     *own->job = *of->job;
     own->job->name = arena_printf(l->plan->arena, "%s.%s", d->job.name, jobs_checker_word(own));
     d->job.checker = own;
-    if (!own->interactive) /* which reads as it goes */
-        bound_output(&d->job);
+    bound_output(&d->job, own->interactive ? JOBS_TALKED_MAX : JOBS_CHECKED_MAX);
     if (own->interactive) /* what is expected is the answer that it is given */
         last->expect.checker = own;
 }

@@ -33,6 +33,8 @@ enum jobs_checked {
 #define JOBS_CHECKER_FEEDBACK JOBS_CHECKER_DIR "/feedback"
 /* How much output it is given where no limit says so, in bytes. */
 #define JOBS_CHECKED_MAX (UINT64_C(8) << 20)
+/* The same, of one that talks with the job: it has that much room to keep all of it. */
+#define JOBS_TALKED_MAX (UINT64_C(64) << 20)
 /* Where one that talks with the job may write what testlib calls its output. */
 #define JOBS_CHECKER_LOG JOBS_CHECKER_FEEDBACK "/output"
 #define JOBS_TRANSCRIPT_MAX ((uint64_t)64 << 20)

@@ -304,4 +304,14 @@ expect_stderr "'checker' does not go with 'interactive': a job is judged by one 
 expect_stderr "refused\.yaml:10:12: a job with 'interactive' runs one command"
 for key in tty output stdin-file capture secrets; do expect_stderr "'$key' does not go with 'interactive'"; done
 expect_stderr "'transcript'"
+cat >hoards.yaml <<'YAML'
+cupel: 1
+jobs:
+  hoards: {run: "yes", interactive: {run: 'x=$(cat); exit 43', protocol: kattis}, cases: [{name: c}]}
+YAML
+cupel_run hoards.yaml
+it "who tells an interactor more than it can hold meets a limit where nobody said one"
+expect_verdict hoards/c output-limit
+expect_evidence hoards/c '^stdout limit 64 MiB reached'
+
 all_done
