@@ -20,10 +20,12 @@
 #include <sys/stat.h>
 
 /* Changes with what is made of an archive. */
-#define FORM "1"
+#define FORM "2"
 #define ASIDE ".aside"
+/* Of CPU time, for a class; and for what one student has made, who may want it to take long. */
 #define LIST_SECONDS 300
 #define READ_SECONDS 600
+#define ONE_SECONDS 20
 #define SHARE 16
 
 struct unpacking_class {
@@ -50,7 +52,7 @@ static int open_source(struct unpacking_class *u, struct cupel_error *err)
     const char *path = u->request->archive;
     struct stat st;
 
-    u->archive = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    u->archive = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
     if (u->archive < 0 || fstat(u->archive, &st) < 0)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot read the archive '%s'", path);
     if (!S_ISREG(st.st_mode))
@@ -96,12 +98,37 @@ static int make_directory(int in, const char *name, int *ret)
     return *ret < 0 ? -errno : 0;
 }
 
+/* Opens the directory itself, and follows no link in its place: an out directory may have come with
+ * a checkout, and what is aside in there is removed. */
+static int open_directory(struct unpacking_class *u, struct cupel_error *err)
+{
+    const char *path = u->request->below, *name = strrchr(path, '/') + 1;
+    cleanup_free char *above = xasprintf("%.*s", (int)(name - path), path);
+    cleanup_close int dir = file_open_dir_p_at(AT_FDCWD, above, 0700);
+
+    if (dir < 0)
+        return cannot_make(u, dir, err);
+    if (mkdirat(dir, name, 0700) < 0 && errno != EEXIST)
+        return cannot_make(u, errno, err);
+    u->below = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (u->below >= 0)
+        return 0;
+    if (errno != ENOTDIR && errno != ELOOP)
+        return cannot_make(u, errno, err);
+    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "cannot unpack '%s': %s is no directory",
+                          u->name, path);
+    cupel_error_hint(err, "cupel did not make it, and follows no link there: remove it, or name "
+                          "another directory with --out DIR");
+    return -ENOTDIR;
+}
+
 /* One at a time unpacks there, so that what another has left aside is nobody's. */
 static int open_below(struct unpacking_class *u, struct cupel_error *err)
 {
-    u->below = file_open_dir_p_at(AT_FDCWD, u->request->below, 0700);
-    if (u->below < 0)
-        return cannot_make(u, u->below, err);
+    int r = open_directory(u, err);
+
+    if (r < 0)
+        return r;
     while (flock(u->below, LOCK_EX) < 0)
         if (errno != EINTR)
             return cannot_make(u, errno, err);
@@ -125,6 +152,12 @@ static int make_aside(struct unpacking_class *u, struct cupel_error *err)
 
 /* ---- reading it ---- */
 
+/* Whether it is one submission, whatever is in it. */
+static bool is_one(const struct handins_request *q)
+{
+    return q->layout == HANDINS_SINGLE || (q->layout == HANDINS_ANY && q->one_of_many);
+}
+
 static int make_file(struct unpacking_class *u, const char *name, int *ret, struct cupel_error *err)
 {
     *ret = openat(u->work, name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -143,11 +176,13 @@ static int run_reader(struct unpacking_class *u, const struct member_reading *re
 {
     cleanup_close int records = -EBADF;
     struct stat st = {0};
+    unsigned seconds = is_one(u->request)   ? ONE_SECONDS
+                       : reading->list_only ? LIST_SECONDS
+                                            : READ_SECONDS;
     int r = make_file(u, "records", &records, err);
 
     if (r == 0)
-        r = member_reader_run(reading, u->archive, u->nowhere, contents, records,
-                              reading->list_only ? LIST_SECONDS : READ_SECONDS, err);
+        r = member_reader_run(reading, u->archive, u->nowhere, contents, records, seconds, err);
     if (r < 0)
         return r;
     if (fstat(contents, &st) < 0)
@@ -236,9 +271,8 @@ static void name_group(struct layout *l, const struct gradescope_entry *e)
             continue;
         g->name = e->name[0] != '\0' ? arena_strdup(l->arena, e->name) : NULL;
         g->email = e->email[0] != '\0' ? arena_strdup(l->arena, e->email) : NULL;
-        if (e->id[0] != '\0' && !layouts_rename(l, i, e->id))
-            log_warning("'%s' has the id '%s', which another has as well: it keeps its number",
-                        g->key, e->id);
+        if (e->id[0] != '\0')
+            layouts_want(l, i, e->id);
     }
 }
 
@@ -265,6 +299,7 @@ static int name_groups(struct unpacking_class *u, int contents, struct cupel_err
         log_warning("%s: submissions have no names: %s", u->name, err->message);
     for (size_t i = 0; r == 0 && i < list.n; i++)
         name_group(&u->layout, &list.entries[i]);
+    layouts_rename(&u->layout);
     gradescope_list_free(&list);
     return 0;
 }
@@ -304,10 +339,14 @@ static int place(struct unpacking_class *u, int contents, struct handins *to,
                               .contents = contents,
                               .bytes_each = u->bytes_max / SHARE,
                               .bytes_left = u->bytes_max,
-                              .nested = l->layout != HANDINS_SINGLE};
+                              .nested = l->layout != HANDINS_SINGLE,
+                              .nested_seconds = u->request->nested_seconds > 0
+                                                    ? u->request->nested_seconds
+                                                    : HANDINS_NESTED_SECONDS};
     int r = 0;
 
     to->layout = l->layout;
+    to->resembles = l->resembles;
     to->list = arena_alloc(to->arena, (l->n_groups + 1) * sizeof(*to->list));
     for (size_t i = 0; r == 0 && i < l->n_groups; i++) {
         char *refused = NULL;
@@ -323,9 +362,8 @@ static int place(struct unpacking_class *u, int contents, struct handins *to,
 static int place_damaged(struct unpacking_class *u, struct handins *to, struct cupel_error *err)
 {
     cleanup_strbuf struct strbuf id = {0}, why = {0};
-    bool one = u->request->one_of_many ? u->request->layout == HANDINS_ANY : false;
 
-    if (err->kind != CUPEL_ERROR_INPUT || (!one && u->request->layout != HANDINS_SINGLE))
+    if (err->kind != CUPEL_ERROR_INPUT || !is_one(u->request))
         return -EINVAL;
     member_names_add_id(&id, u->name, strlen(u->name) - member_names_ending(u->name));
     if (mkdirat(u->tree, id.data, 0755) < 0)

@@ -29,6 +29,7 @@ bool handins_is_archive(const char *path);
 /* How many bytes all that is in one archive may have, where nobody says otherwise. One submission
  * may have a sixteenth of it. */
 #define HANDINS_BYTES_MAX ((uint64_t)1 << 30)
+#define HANDINS_NESTED_SECONDS 10u
 
 struct handins_request {
     const char *archive; /* its path */
@@ -37,8 +38,11 @@ struct handins_request {
     const char *below;
     enum handins_layout layout;
     uint64_t bytes_max; /* 0: HANDINS_BYTES_MAX */
-    /* there are others beside it: what nobody's export looks like is one submission then, and if
-     * it is damaged, that is this submission's result */
+    /* of CPU time, for all archives that lie in one submission; 0: HANDINS_NESTED_SECONDS */
+    unsigned nested_seconds;
+    /* there are others beside it: with HANDINS_ANY it is one submission then, whatever is in it,
+     * which may be made to look like an export of others; and if it is damaged, that is this
+     * submission's result */
     bool one_of_many;
 };
 
@@ -57,7 +61,8 @@ struct handins {
     struct handin *list; /* by id */
     size_t n;
     enum handins_layout layout;
-    bool reused; /* an earlier call has unpacked the same archive */
+    enum handins_layout resembles; /* of one of many: whose export it looks like; or HANDINS_ANY */
+    bool reused;                   /* an earlier call has unpacked the same archive */
     struct arena *arena;
 };
 

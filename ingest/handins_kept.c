@@ -37,7 +37,8 @@ int handins_kept_write(int dir, const struct handins *s)
             (void)json_object_set_new(o, "late", json_true());
         (void)json_array_append_new(list, o);
     }
-    all = json_pack("{s:s, s:o}", "layout", handins_layout_name(s->layout), "submissions", list);
+    all = json_pack("{s:s, s:s, s:o}", "layout", handins_layout_name(s->layout), "resembles",
+                    handins_layout_name(s->resembles), "submissions", list);
     text = all != NULL ? json_dumps(all, JSON_COMPACT) : NULL;
     json_decref(all);
     return text == NULL ? -ENOMEM : file_write_atomic_at(dir, LIST, text, strlen(text), 0600);
@@ -76,7 +77,7 @@ bool handins_kept_read(int below, const char *name, struct handins *to)
 {
     cleanup_close int dir = openat(below, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     cleanup_free char *text = NULL;
-    const char *layout;
+    const char *layout, *resembles;
     json_t *all, *list, *o;
     size_t length, i;
     bool good;
@@ -86,7 +87,10 @@ bool handins_kept_read(int below, const char *name, struct handins *to)
     all = json_loadb(text, length, 0, NULL);
     list = json_object_get(all, "submissions");
     layout = json_string_value(json_object_get(all, "layout"));
-    good = json_is_array(list) && layout != NULL && handins_layout_parse(layout, &to->layout) == 0;
+    resembles = json_string_value(json_object_get(all, "resembles"));
+    good = json_is_array(list) && layout != NULL && resembles != NULL &&
+           handins_layout_parse(layout, &to->layout) == 0 &&
+           handins_layout_parse(resembles, &to->resembles) == 0;
     if (good)
         to->list = arena_alloc(to->arena, (json_array_size(list) + 1) * sizeof(*to->list));
     json_array_foreach(list, i, o)

@@ -5,6 +5,8 @@
 #include "ingest/member_names.h"
 #include "ingest/member_reader.h"
 
+#include "base/weaken.h"
+
 #include <ctype.h>
 #include <search.h>
 #include <string.h>
@@ -45,26 +47,33 @@ static size_t number_at_end(const char *text, size_t n)
 }
 
 /* The first place where it could be, since a file's name comes behind it and is the student's
- * choice. */
-static const char *moodle_mark(const char *path, size_t n, const char *mark)
+ * choice; `last`: the last one, since nothing does, and a person's name may be that person's. */
+static const char *moodle_mark(const char *path, size_t n, const char *mark, bool last)
 {
+    const char *found = NULL;
+
     for (const char *at = path; (at = memmem(at, n - (size_t)(at - path), mark, strlen(mark)));
-         at++)
-        if (number_at_end(path, (size_t)(at - path)) > 0)
-            return at;
-    return NULL;
+         at++) {
+        if (number_at_end(path, (size_t)(at - path)) == 0)
+            continue;
+        found = at;
+        if (!last)
+            break;
+    }
+    return found;
 }
 
 static bool split_moodle(const char *path, bool directory, struct split *ret)
 {
     static const char submission[] = "_assignsubmission_", feedback[] = "_assignfeedback_";
     size_t n = strcspn(path, "/"), before, number;
-    const char *mark = moodle_mark(path, n, submission), *plugin;
+    bool is_folder = directory || path[n] == '/';
+    const char *mark = moodle_mark(path, n, submission, is_folder), *plugin,
+               *other = moodle_mark(path, n, feedback, is_folder);
 
-    (void)directory;
-    if (mark == NULL) {
+    if (mark == NULL || (is_folder && other != NULL && other > mark)) {
         *ret = (struct split){.left_out = true};
-        return moodle_mark(path, n, feedback) != NULL;
+        return other != NULL;
     }
     before = (size_t)(mark - path);
     number = number_at_end(path, before);
@@ -296,6 +305,9 @@ static enum handins_layout recognise(struct sorting *s, enum handins_layout want
     static const enum handins_layout exports[] = {HANDINS_GRADESCOPE, HANDINS_MOODLE,
                                                   HANDINS_CANVAS};
 
+    /* whoever has made one of many may want it to be those of others */
+    if (wanted == HANDINS_ANY && one_of_many && !weakened("archive-of-many"))
+        return HANDINS_SINGLE;
     for (unsigned below = 0; below <= (s->top != NULL); below++) {
         s->below_top = below > 0;
         for (size_t i = 0; i < ARRAY_SIZE(exports); i++)
@@ -307,6 +319,15 @@ static enum handins_layout recognise(struct sorting *s, enum handins_layout want
     }
     s->below_top = false;
     return wanted == HANDINS_ANY ? HANDINS_SINGLE : wanted;
+}
+
+/* Returns whose export one of many would have been alone; HANDINS_ANY: nobody's. */
+static enum handins_layout resembled(struct sorting *s)
+{
+    enum handins_layout layout = recognise(s, HANDINS_ANY, false);
+
+    s->below_top = false;
+    return layout == HANDINS_DIRECTORIES || layout == HANDINS_SINGLE ? HANDINS_ANY : layout;
 }
 
 /* ---- groups ---- */
@@ -523,6 +544,8 @@ int layouts_sort(const struct member_list *all, const char *name, enum handins_l
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, ENOMEM, "cannot sort what is in '%s'",
                                name);
     }
+    if (wanted == HANDINS_ANY && one_of_many)
+        l.resembles = resembled(&s);
     r = sort_all(&s, err);
     hdestroy_r(&s.ids);
     if (r < 0)
@@ -532,15 +555,33 @@ int layouts_sort(const struct member_list *all, const char *name, enum handins_l
     return r;
 }
 
-bool layouts_rename(struct layout *l, size_t group, const char *id)
+void layouts_want(struct layout *l, size_t group, const char *id)
 {
-    const char *good = id_of(l->arena, id, strlen(id));
+    l->groups[group].wanted = id_of(l->arena, id, strlen(id));
+}
+
+void layouts_rename(struct layout *l)
+{
+    struct strset taken = {0}, twice = {0};
 
     for (size_t i = 0; i < l->n_groups; i++)
-        if (i != group && str_eq(l->groups[i].id, good))
-            return false;
-    l->groups[group].id = good;
-    return true;
+        (void)strset_add(&taken, l->groups[i].id);
+    for (size_t i = 0; i < l->n_groups; i++)
+        if (l->groups[i].wanted != NULL && !strset_add(&taken, l->groups[i].wanted))
+            (void)strset_add(&twice, l->groups[i].wanted);
+    for (size_t i = 0; i < l->n_groups; i++) {
+        struct layout_group *g = &l->groups[i];
+
+        if (g->wanted == NULL)
+            continue;
+        if (!strset_has(&twice, g->wanted))
+            g->id = g->wanted;
+        else
+            log_warning("'%s' has the id '%s', which another has as well: it keeps its number",
+                        g->key, g->wanted);
+    }
+    strset_free(&taken);
+    strset_free(&twice);
 }
 
 void layouts_free(struct layout *l)

@@ -13,6 +13,7 @@ struct layout_group {
     const char *key;  /* what the archive calls it: one id has one of them */
     const char *name; /* of the person, or NULL */
     const char *email;
+    const char *wanted; /* the id that it is to have, or NULL */
     bool late;
 };
 
@@ -30,9 +31,10 @@ struct layout {
     struct layout_member *members; /* as many as there are of the archive */
     uint32_t *of;                  /* of each: its group, or MEMBER_OF_NONE */
     size_t n_members;
-    size_t metadata;   /* the member that is Gradescope's list; SIZE_MAX: none */
-    size_t n_strays;   /* members that are nobody's */
-    const char *stray; /* the first of them */
+    enum handins_layout resembles; /* whose export it would be alone; HANDINS_ANY: nobody's */
+    size_t metadata;               /* the member that is Gradescope's list; SIZE_MAX: none */
+    size_t n_strays;               /* members that are nobody's */
+    const char *stray;             /* the first of them */
     struct arena *arena;
 };
 
@@ -42,5 +44,8 @@ int layouts_sort(const struct member_list *all, const char *name, enum handins_l
                  bool one_of_many, struct layout *ret, struct cupel_error *err);
 void layouts_free(struct layout *l);
 
-/* Takes another id for a group, where it is nobody's yet. */
-bool layouts_rename(struct layout *l, size_t group, const char *id);
+/* Notes the id that a group is to have. */
+void layouts_want(struct layout *l, size_t group, const char *id);
+/* Gives each the id that it is to have. What several are to have, nobody gets: it may be one's own
+ * word, and is warned of. */
+void layouts_rename(struct layout *l);

@@ -178,9 +178,12 @@ void member_names_add_id(struct strbuf *to, const char *text, size_t n)
     for (size_t at = 0; at < kept;) {
         uint32_t c = 0;
         size_t length = text_decode((const unsigned char *)text + at, kept - at, &c);
-        bool first = to->len == before && (c == '.' || c == '-');
+        /* what hides a file, is an option or begins a formula; a blank that readers of tables take
+         * off */
+        bool edge = (to->len == before && memchr(".-=+@ ", (int)c, 6) != NULL && c < 0x80) ||
+                    (c == ' ' && at + length == kept);
 
-        if (length == 0 || c < 0x20 || c == 0x7f || c == '/' || first || text_is_hidden(c))
+        if (length == 0 || c < 0x20 || c == 0x7f || c == '/' || edge || text_is_hidden(c))
             strbuf_adds(to, "_");
         else
             strbuf_add(to, text + at, length);

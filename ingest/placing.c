@@ -10,9 +10,9 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
-#define NESTED_SECONDS 10
 #define COPY_BLOCK ((size_t)128 * 1024)
 
 /* One submission. */
@@ -25,7 +25,8 @@ struct placed {
     struct strset files; /* paths that are files */
     struct strset names; /* paths, those of directories above as well */
     struct strset folded;
-    char *refused; /* the first reason */
+    uint64_t reading_ns; /* CPU time that its archives took */
+    char *refused;       /* the first reason */
     size_t n_refused;
 };
 
@@ -297,6 +298,33 @@ static int place_nested(struct placed *s, const struct member_list *inner, int c
     return r;
 }
 
+/* CPU time of all children that have ended. */
+static uint64_t children_ns(void)
+{
+    struct rusage u = {0};
+
+    (void)getrusage(RUSAGE_CHILDREN, &u);
+    return ((uint64_t)u.ru_utime.tv_sec + (uint64_t)u.ru_stime.tv_sec) * NSEC_PER_SEC +
+           ((uint64_t)u.ru_utime.tv_usec + (uint64_t)u.ru_stime.tv_usec) * NSEC_PER_USEC;
+}
+
+static uint64_t most_ns(const struct placed *s)
+{
+    return s->all->nested_seconds * NSEC_PER_SEC;
+}
+
+/* Runs the reader, as long as the submission's archives may take. */
+static int read_nested(struct placed *s, const struct member_reading *reading, int archive,
+                       int contents, int records, struct cupel_error *err)
+{
+    uint64_t before_ns = children_ns(), left_ns = most_ns(s) - s->reading_ns;
+    int r = member_reader_run(reading, archive, s->all->nowhere, contents, records,
+                              (unsigned)(left_ns / NSEC_PER_SEC) + 1, err);
+
+    s->reading_ns += children_ns() - before_ns;
+    return r;
+}
+
 /* Reads the archive in a child of its own: what it does to its reader is this submission's. */
 static int unpack_nested(struct placed *s, const struct member *m, const char *path,
                          struct cupel_error *err)
@@ -322,8 +350,7 @@ static int unpack_nested(struct placed *s, const struct member *m, const char *p
     r = copy_range(s->all->contents, m->offset, m->size, archive);
     if (r < 0)
         return place_failed(s, path, r, err);
-    r = member_reader_run(&reading, archive, s->all->nowhere, contents, records, NESTED_SECONDS,
-                          err);
+    r = read_nested(s, &reading, archive, contents, records, err);
     if (r == 0 &&
         (fstat(contents, &st) < 0 || members_take(records, (uint64_t)st.st_size, &inner) < 0))
         r = cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
@@ -359,6 +386,8 @@ static int place_all(struct placed *s, const struct member_list *all, const stru
             continue;
         if (named->wrong != NULL && !weakened("archive-names"))
             placing_refuse(s, m->name, "%s", named->wrong);
+        else if (is_nested(s, m, named->path) && s->reading_ns >= most_ns(s))
+            placing_refuse(s, named->path, "is one of too many archives: they take too long");
         else if (is_nested(s, m, named->path))
             r = unpack_nested(s, m, named->path, err);
         else

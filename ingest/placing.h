@@ -21,6 +21,8 @@ struct placing {
     uint64_t bytes_each; /* of one submission */
     uint64_t bytes_left; /* of all */
     bool nested;         /* archives in a submission are unpacked as well */
+    /* of CPU time that those of a submission may take */
+    unsigned nested_seconds;
 };
 
 /* Makes the submission number `group` of the layout. *ret_refused, malloc'ed, says what was

@@ -46,13 +46,16 @@ static void say_layout(const char *word, const struct handins *found)
     if (refused > 0)
         (void)fprintf(stderr, ", of which %zu hold%s what is refused", refused,
                       refused == 1 ? "s" : "");
+    if (found->resembles != HANDINS_ANY)
+        (void)fprintf(stderr, "; it looks like %s: --layout %s takes all of them for one",
+                      words[found->resembles], handins_layout_name(found->resembles));
     (void)fprintf(stderr, "%s\n", found->reused ? "; unpacked before" : "");
 }
 
-/* Adds a cell as every reader of CSV takes it. */
+/* Adds a cell as every reader of CSV takes it. What people call themselves is no formula. */
 static void add_cell(struct strbuf *to, const char *text, char end)
 {
-    strbuf_adds(to, "\"");
+    strbuf_adds(to, text != NULL && *text != '\0' && strchr("=+-@", *text) != NULL ? "\"'" : "\"");
     for (const char *c = text != NULL ? text : ""; *c != '\0'; c++) {
         if (*c == '"')
             strbuf_adds(to, "\"");

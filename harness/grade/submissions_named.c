@@ -66,21 +66,12 @@ static int refuse_equal(const struct grade_named *n, struct cupel_error *err)
     return 0;
 }
 
-/* Whether a word names an archive: by its name, and a link to one is the caller's own. */
+/* Whether a word names an archive: by its name. A link may be anybody's, and is none. */
 static bool is_archive(const char *word)
 {
     struct stat st;
 
-    return handins_is_archive(word) && stat(word, &st) == 0 && S_ISREG(st.st_mode);
-}
-
-static size_t count_archives(char *const *words, size_t n)
-{
-    size_t archives = 0;
-
-    for (size_t i = 0; i < n; i++)
-        archives += is_archive(words[i]);
-    return archives;
+    return handins_is_archive(word) && lstat(word, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 static int add_word(const char *word, struct grade_named *to, struct cupel_error *err)
@@ -101,11 +92,10 @@ int grade_name_submissions(const struct grade_naming *how, char *const *words, s
                            struct grade_named *ret, struct cupel_error *err)
 {
     struct grade_named made = {.arena = arena_new()};
-    size_t archives = count_archives(words, n);
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < n; i++)
-        r = is_archive(words[i]) ? grade_unpack(how, words[i], archives > 1, &made, err)
+        r = is_archive(words[i]) ? grade_unpack(how, words[i], n > 1, &made, err)
                                  : add_word(words[i], &made, err);
     if (r == 0 && made.n > 0) {
         qsort(made.list, made.n, sizeof(*made.list), compare_ids);

@@ -117,6 +117,25 @@ verdict cut invalid-submission
 expect_evidence grade/SUBMISSION=cut/a "was refused: cannot unpack 'cut.zip'"
 verdict dir passed
 
+it "what is in one, or what it is called, makes it nobody else's; no link in its place is followed"
+graded ann.zip " ann.zip" link.zip posing.zip
+expect_exit 0
+expect_said 'posing.zip: one submission \(single\), 1 submission; it looks like an export of Gradescope: --layout gradescope '
+verdict ann passed
+verdict _ann failed
+verdict posing invalid-submission
+verdict link.zip invalid-submission
+graded dir posing.zip
+expect_exit 0
+verdict posing invalid-submission
+
+it "a link in the out directory, which a checkout can carry, is not followed"
+rm -rf out && mkdir -p out victim/.aside && cp secret/1.ans victim/.aside && touch out/.cupel-out && ln -s ../victim out/submissions
+run_cupel grade grade.yaml --out out ann.zip
+expect_exit 2
+expect_stderr "error: cannot unpack 'ann.zip': .*/out/submissions is no directory"
+expect_equal "$(find victim | sort | paste -sd ' ')" "victim victim/.aside victim/.aside/1.ans"
+
 it "what is wrong with the one archive of a class is one error"
 graded cut.zip
 expect_exit 2
@@ -144,6 +163,10 @@ if has_fault_injection; then
     graded --unpack-max 16M directories.tar
     expect_exit 2
     expect_stderr "error: cannot unpack 'directories.tar': it holds more than 16 MiB"
+    CUPEL_WEAKEN=archive-of-many
+    graded ann.zip posing.zip
+    expect_exit 2
+    expect_stderr "error: two submissions are called 'ann'"
     unset CUPEL_WEAKEN
 fi
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes archives of submissions in the current directory, as course platforms make them, with what some hand in who want to see
-what happens: moodle.zip, canvas.zip, gradescope.zip, directories.tar, links.tar, cut.zip."""
+what happens: moodle.zip, canvas.zip, gradescope.zip, directories.tar, links.tar, cut.zip, ann.zip, " ann.zip", link.zip, posing.zip."""
 
 import io
 import stat
@@ -140,4 +140,9 @@ Path("cut.zip").write_bytes(whole[: len(whole) // 2])
 Path("canvas.zip").write_bytes(canvas())
 Path("gradescope.zip").write_bytes(gradescope())
 Path("links.tar").write_bytes(make_tar(LINKS))
+Path("ann.zip").write_bytes(make_zip([("sol.sh", GOOD)]))
+Path(" ann.zip").write_bytes(make_zip([("sol.sh", "echo 4\n")]))
+Path("link.zip").symlink_to("ann.zip")
+POSES = "submission_1:\n  :submitters:\n  - :name: Ann\n    :sid: ann\n"
+Path("posing.zip").write_bytes(make_zip([("submission_metadata.yml", POSES), ("submission_1/sol.sh", "echo 4\n")]))
 directories()

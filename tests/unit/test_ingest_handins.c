@@ -11,6 +11,8 @@
 
 #include "ingest/handins.h"
 
+#include "ingest/member_names.h"
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <dirent.h>
@@ -250,6 +252,9 @@ static void test_moodle(void **state)
         /* a file's name is a student's choice */
         {.name = "Dan_14_assignsubmission_file_Ann_11_assignsubmission_file_sum.c", .data = "d"},
         {.name = "J\x81rgen_15_assignsubmission_file_/sum.c", .data = "437"},
+        /* as may be a person's */
+        {.name = "Cy_13_assignsubmission_file__17_assignsubmission_file_/sum.h", .data = "g"},
+        {.name = "Cy_13_assignsubmission_file__17_assignfeedback_file_/note.h", .data = "x"},
         packed(f, "Eve_16_assignsubmission_file_/hw1.zip", "hw1.zip",
                (const struct item[]){{.name = "hw1/", .type = AE_IFDIR},
                                      {.name = "hw1/sum.c", .data = "eve"},
@@ -260,7 +265,7 @@ static void test_moodle(void **state)
 
     make(f, "class.zip", items);
     unpack(f, HANDINS_MOODLE);
-    assert_int_equal(f->found.n, 6);
+    assert_int_equal(f->found.n, 7);
     assert_has(f, "11", "sum.c", "ann");
     assert_null(content(f, "11", ".DS_Store"));
     assert_null(content(f, "11", "note.html"));
@@ -275,7 +280,9 @@ static void test_moodle(void **state)
     assert_string_equal(of(f, "15")->name, "J\xc3\xbcrgen");
     assert_has(f, "16", "sum.c", "eve");
     assert_null(content(f, "16", "hw1.zip"));
-    free((char *)items[9].data);
+    assert_has(f, "17", "sum.h", "g");
+    assert_null(content(f, "13", "note.h"));
+    free((char *)items[11].data);
 }
 
 static void test_canvas(void **state)
@@ -313,30 +320,37 @@ static void test_gradescope(void **state)
     struct fixture *f = *state;
     const struct item items[] = {
         {.name = "assignment_7_export/submission_metadata.yml",
-         .data = "---\nsubmission_1:\n  :submitters:\n  - :name: Ann \xc3\x84rger\n    :sid: 's1'\n"
+         .data = "---\nsubmission_1:\n  :submitters:\n  - :name: Ann \xc3\x84rger\n    :sid: 's0'\n"
                  "    :email: ann@example.org\n  :created_at: 2021-09-17 04:21:21 Z\n"
                  "  :results:\n    tests:\n    - :name: Ann\n      :sid: s2\n"
                  "submission_2:\n  :submitters:\n  - :name: Bob\n    :sid: s2\n"
                  "  - :name: Cy\n    :sid: s3\n"
                  "submission_3:\n  :submitters:\n  - :name: '../../x'\n    :sid: '../../x'\n"
-                 "submission_4:\n  :submitters:\n  - :name: Copy\n    :sid: 's1'\n"},
+                 "submission_4:\n  :submitters:\n  - :name: Copy\n    :sid: 's1'\n"
+                 "submission_5:\n  :submitters:\n  - :name: Dee\n    :sid: 's1'\n"
+                 "submission_6:\n  :submitters:\n  - :name: Eve\n    :sid: submission_2\n"},
         {.name = "assignment_7_export/submission_1/sum.c", .data = "ann"},
         {.name = "assignment_7_export/submission_2/src/sum.c", .data = "two"},
         {.name = "assignment_7_export/submission_3/sum.c", .data = "x"},
         {.name = "assignment_7_export/submission_4/sum.c", .data = "y"},
+        {.name = "assignment_7_export/submission_5/sum.c", .data = "z"},
+        {.name = "assignment_7_export/submission_6/sum.c", .data = "six"},
         {0},
     };
 
     make(f, "export.zip", items);
     unpack(f, HANDINS_GRADESCOPE);
-    assert_int_equal(f->found.n, 4);
-    assert_has(f, "s1", "sum.c", "ann");
-    assert_string_equal(of(f, "s1")->name, "Ann \xc3\x84rger");
-    assert_string_equal(of(f, "s1")->email, "ann@example.org");
+    assert_int_equal(f->found.n, 6);
+    assert_has(f, "s0", "sum.c", "ann");
+    assert_string_equal(of(f, "s0")->name, "Ann \xc3\x84rger");
+    assert_string_equal(of(f, "s0")->email, "ann@example.org");
     assert_has(f, "submission_2", "src/sum.c", "two");
     assert_string_equal(of(f, "submission_2")->name, "Bob, Cy");
     assert_has(f, "_._.._x", "sum.c", "x");
+    /* whoever is first in the list has no more right to it */
     assert_has(f, "submission_4", "sum.c", "y");
+    assert_has(f, "submission_5", "sum.c", "z");
+    assert_has(f, "submission_6", "sum.c", "six");
 }
 
 static void test_directories(void **state)
@@ -397,6 +411,60 @@ static void test_single(void **state)
     assert_has(f, "bob", "src/x.c", "x");
     assert_true(unpack_with(f, (struct handins_request){.layout = HANDINS_MOODLE}) < 0);
     assert_int_equal(f->err.kind, CUPEL_ERROR_INPUT);
+}
+
+/* What one of many has in it makes it nobody else's, nor several. */
+static void test_one_of_many(void **state)
+{
+    struct fixture *f = *state;
+    const struct item export[] = {
+        {.name = "submission_metadata.yml",
+         .data = "submission_1:\n  :submitters:\n  - :name: Ann\n    :sid: ann\n"},
+        {.name = "submission_1/sum.c", .data = "bob"},
+        {0}};
+    const struct handins_request many = {.one_of_many = true};
+
+    make(f, "bob.zip", export);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(unpack_with(f, many), 0);
+        assert_int_equal(f->found.n, 1);
+        assert_int_equal(f->found.layout, HANDINS_SINGLE);
+        assert_int_equal(f->found.resembles, HANDINS_GRADESCOPE);
+        assert_int_equal(f->found.reused, again);
+        assert_has(f, "bob", "submission_1/sum.c", "bob");
+    }
+    assert_int_equal(
+        unpack_with(f, (struct handins_request){.one_of_many = true, .layout = HANDINS_GRADESCOPE}),
+        0);
+    assert_has(f, "ann", "sum.c", "bob");
+    unpack(f, HANDINS_GRADESCOPE);
+    assert_int_equal(f->found.resembles, HANDINS_ANY);
+}
+
+/* No link is followed: none in the archive's place, nor in that of the directory. */
+static void test_links(void **state)
+{
+    struct fixture *f = *state;
+    const struct item items[] = {{.name = "sum.c", .data = "x"}, {0}};
+    cleanup_free char *link = xasprintf("%s/link.zip", f->dir), *out = xasprintf("%s/out", f->dir),
+                      *victim = xasprintf("%s/victim", f->dir),
+                      *aside = xasprintf("%s/victim/.aside", f->dir);
+
+    make(f, "ann.zip", items);
+    assert_int_equal(mkdir(out, 0755), 0);
+    assert_int_equal(mkdir(victim, 0755), 0);
+    assert_int_equal(mkdir(aside, 0755), 0);
+    assert_int_equal(symlink("../victim", f->below), 0);
+    assert_refused_archive(f, "out/submissions is no directory");
+    assert_int_equal(rmdir(aside), 0);
+    assert_int_equal(rmdir(victim), 0); /* which is empty */
+    assert_int_equal(unlink(f->below), 0);
+    unpack(f, HANDINS_SINGLE);
+
+    assert_int_equal(symlink("ann.zip", link), 0);
+    free(f->archive);
+    f->archive = steal_ptr(link);
+    assert_refused_archive(f, "cannot read the archive");
 }
 
 /* ---- what is refused, and whom it concerns ---- */
@@ -730,6 +798,46 @@ static void test_many_files(void **state)
     free(many);
 }
 
+/* Archives that are small, right and slow to read: those in one submission have their time
+ * together. */
+static void test_slow(void **state)
+{
+    struct fixture *f = *state;
+    const size_t n = (size_t)96 << 20;
+    cleanup_free char *zeros = xcalloc(1, n);
+    struct item items[102] = {{.name = "ann/sum.c", .data = "ann"}},
+                junk = packed(
+                    f, "", "slow.tgz",
+                    (const struct item[]){{.name = ".DS_Store", .data = zeros, .length = n}, {0}});
+    char names[100][16];
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "slow/%zu.tgz", i);
+        items[i + 1] = (struct item){.name = names[i], .data = junk.data, .length = junk.length};
+    }
+    make(f, "class.zip", items);
+    assert_int_equal(unpack_with(f, (struct handins_request){.nested_seconds = 1}), 0);
+    assert_has(f, "ann", "sum.c", "ann");
+    assert_refused(f, "slow", "too long");
+    free((char *)junk.data);
+}
+
+static void test_ids(void **state)
+{
+    static const char *const ids[][2] = {
+        {"ann", "ann"}, {" ann", "_ann"}, {"ann ", "ann_"}, {"  ", "__"}, {"a b", "a b"},
+        {"=a", "_a"},   {"+a", "_a"},     {"@a", "_a"},     {"-a", "_a"}, {".a", "_a"},
+        {"a=b", "a=b"}, {"a/b", "a_b"},   {"a\tb", "a_b"},  {"", "_"}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+        cleanup_strbuf struct strbuf id = {0};
+
+        member_names_add_id(&id, ids[i][0], strlen(ids[i][0]));
+        assert_string_equal(id.data, ids[i][1]);
+    }
+}
+
 static void test_is_archive(void **state)
 {
     (void)state;
@@ -746,6 +854,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_is_archive),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test_setup_teardown(test_one_of_many, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_links, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_slow, setup, teardown),
         cmocka_unit_test_setup_teardown(test_moodle, setup, teardown),
         cmocka_unit_test_setup_teardown(test_canvas, setup, teardown),
         cmocka_unit_test_setup_teardown(test_gradescope, setup, teardown),
