@@ -30,6 +30,6 @@ struct jobs_reference {
     struct jobs_submission submission; /* as a submission is named */
     const char *word;                  /* "accepted", "wrong-answer": as it is written */
     uint32_t promised;                 /* bits: of enum jobs_bad_end, or JOBS_PROMISE_PASSED */
-    int line; /* 0: it stands in no file */
+    int line;                          /* 0: it stands in no file */
 };
 #define JOBS_REFERENCES_MAX 1024
