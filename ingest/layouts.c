@@ -503,6 +503,17 @@ static void clean_names(struct sorting *s)
     }
 }
 
+static int refuse_none(const struct sorting *s, struct cupel_error *err)
+{
+    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                          "there is no submission in '%s', which was taken for --layout %s",
+                          s->stem, layout_table[s->l->layout].name);
+    cupel_error_hint(err,
+                     "leave --layout out, and it is found out; docs/grading.md tells what each "
+                     "looks like");
+    return -EINVAL;
+}
+
 static int sort_all(struct sorting *s, struct cupel_error *err)
 {
     struct layout *l = s->l;
@@ -519,8 +530,7 @@ static int sort_all(struct sorting *s, struct cupel_error *err)
     if (r == 0 && l->layout == HANDINS_CANVAS)
         drop_resubmissions(l);
     if (r == 0 && l->n_groups == 0)
-        r = cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "there is no submission in '%s', by %s",
-                            s->stem, layout_table[l->layout].name);
+        r = refuse_none(s, err);
     return r;
 }
 

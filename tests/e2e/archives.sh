@@ -144,7 +144,7 @@ graded --unpack-max 1x moodle.zip
 expect_exit 2
 graded --layout canvas moodle.zip
 expect_exit 2
-expect_stderr "error: there is no submission in 'moodle', by canvas"
+expect_stderr "error: there is no submission in 'moodle', which was taken for --layout canvas"
 graded --layout blackboard moodle.zip
 expect_exit 2
 expect_clean
