@@ -353,6 +353,7 @@ static void add_tools(struct problem_package *p, struct out *jobs)
                        "exit $missing\n");
     job = out_map(&p->out, jobs, "tools");
     out_text(&p->out, job, "description", "what is not there is no submission's fault");
+    write_size(p, out_map(&p->out, job, "limits"), "wall", USUAL_SECONDS, 's');
     out_text(&p->out, job, "run", arena_strdup(p->arena, text.data));
 }
 
