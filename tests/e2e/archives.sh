@@ -131,6 +131,7 @@ verdict posing invalid-submission
 
 it "a link in the out directory, which a checkout can carry, is not followed"
 rm -rf out && mkdir -p out victim/.aside && cp secret/1.ans victim/.aside && touch out/.cupel-out && ln -s ../victim out/submissions
+[[ -z ${CUPEL_TEST_USER-} ]] || chown -R "$CUPEL_TEST_USER:$CUPEL_TEST_USER" out victim
 run_cupel grade grade.yaml --out out ann.zip
 expect_exit 2
 expect_stderr "error: cannot unpack 'ann.zip': .*/out/submissions is no directory"
