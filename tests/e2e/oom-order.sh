@@ -70,8 +70,11 @@ fi
 init_of_job() {
     pgrep -x cupel-init -P "$(pgrep -P "$CUPEL_PID")" 2>/dev/null
 }
+sleep_of_service() {
+    pgrep -x busybox -P "$(pgrep -x cupel-init -P "$(pgrep -x cupel -P "$(pgrep -P "$CUPEL_PID")")")" 2>/dev/null
+}
 runs_sleep() {
-    pgrep -x busybox -P "$(pgrep -x cupel-init -P "$(pgrep -x cupel -P "$(pgrep -P "$CUPEL_PID")")")" >/dev/null 2>&1
+    [[ -n $(sleep_of_service) ]]
 }
 
 it "a PID 1 that something else ended is no riddle: how, and at what"
@@ -102,7 +105,9 @@ elif [[ -n $busybox ]] && "$busybox" --list >/dev/null; then
     done
     cupel_start held.yaml
     expect wait_until 20 runs_sleep # from here on the job's command waits for no more than its execve
-    # Takes what is left, little by little, until PID 1 is gone: it is the largest of those that come first.
+    # The service's process is as small as PID 1, and the kernel might take it first.
+    echo 0 >"/proc/$(sleep_of_service)/oom_score_adj"
+    # Takes what is left, little by little, until PID 1 is gone.
     (grouped /usr/bin/python3 -c "
 import os, sys
 held = []
