@@ -3,6 +3,8 @@
  * out itself (detect.c). */
 #include "harness/cgroup/cgroup_private.h"
 
+#include <fcntl.h>
+
 static const struct {
     const char *what; /* completes "cannot ..." */
     const char *v1_controller;
@@ -142,10 +144,14 @@ static void say_write(const struct missing *m, struct cupel_error *err)
 
 static void say_empty(const struct missing *m, struct cupel_error *err)
 {
+    cleanup_close int dir = open(m->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_free char *others = group_name_others(dir);
+    bool named = others[0] != '\0';
+
     cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                    "cannot %s: other processes are in our cgroup %s, so that its children cannot "
-                    "have the %s controller",
-                    m->what, m->path, m->controller);
+                    "cannot %s: other processes are in our cgroup %s%s%s%s, so that its children "
+                    "cannot have the %s controller",
+                    m->what, m->path, named ? " (" : "", others, named ? ")" : "", m->controller);
     hint_place(m->l, err);
 }
 

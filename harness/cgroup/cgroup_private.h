@@ -297,6 +297,14 @@ int devices_load(const struct cgroup_device *devices, size_t n);
 int devices_attach(int program, const struct tree *tree, const char *group);
 int devices_try(int program, const struct tree *tree, const char *group);
 
+/* ---- occupants.c */
+
+/* Whether anybody except this process is in the group, and is not about to end; a group that cannot
+ * be read has others. */
+bool group_has_others(int dirfd);
+/* Names them, "812 (bash), 815 (make)", for a message; "" for none. Malloc'ed. */
+char *group_name_others(int dirfd);
+
 /* ---- around.c */
 
 /* Looks for the groups around that have limits, once the run's own groups are made. */

@@ -195,16 +195,6 @@ static struct lacking check_write(const struct hierarchy *h, int dirfd, const ch
     return lacking_at(LACK_WRITE, h->version, errno, h->own, file);
 }
 
-/* Says whether any process except ourselves is in the group. */
-static bool is_occupied(int dirfd)
-{
-    char text[4096], self[24];
-    ssize_t n = group_read(dirfd, NULL, "cgroup.procs", text, sizeof(text));
-
-    snprintf(self, sizeof(self), "%d\n", (int)getpid());
-    return n == -EFBIG || (n > 0 && !str_eq(text, self));
-}
-
 /* The controllers that our group may give to its children, and whether it can. */
 static void probe_v2(struct hierarchy *h, int dirfd, struct obstacles *o)
 {
@@ -232,7 +222,7 @@ static void probe_v2(struct hierarchy *h, int dirfd, struct obstacles *o)
     h->move = !root;
     if (!root && !str_eq(type, "domain\n"))
         o->domain = lacking_at(LACK_DOMAIN, 2, 0, h->own, "cgroup.type");
-    else if (!root && is_occupied(dirfd))
+    else if (!root && group_has_others(dirfd))
         o->domain = lacking_at(LACK_EMPTY, 2, EBUSY, h->own, NULL);
 }
 

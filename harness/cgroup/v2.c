@@ -145,10 +145,13 @@ static int read_subtree_control(int dirfd, unsigned *ret_mask)
 
 static int occupied(const struct tree *tree, int r, struct cupel_error *err)
 {
+    cleanup_free char *others = group_name_others(tree->own_fd);
+
     cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
                     "cannot give controllers to the children of %.*s (cgroup v2): other processes "
-                    "are in that group",
-                    (int)(strrchr(tree->path, '/') - tree->path), tree->path);
+                    "are in that group%s%s",
+                    (int)(strrchr(tree->path, '/') - tree->path), tree->path,
+                    others[0] != '\0' ? ": " : "", others);
     cupel_error_hint(
         err,
         "give cupel a group of its own: systemd-run --scope -p Delegate=yes cupel ... (as an "
@@ -172,6 +175,22 @@ static int move_into_leaf(struct tree *tree, struct cupel_error *err)
     return 0;
 }
 
+#define EMPTYING_NS (10 * NSEC_PER_SEC)
+
+/* Switches controllers on for the children of our own group, once all that are ending have left it:
+ * a thread of ours that ended while we moved is counted until its files are closed. */
+static int enable_in_own_group(const struct tree *tree, unsigned mask)
+{
+    const struct timespec ms = {.tv_nsec = (long)NSEC_PER_MSEC};
+    uint64_t deadline = clock_monotonic_ns() + EMPTYING_NS;
+    int r;
+
+    while ((r = write_subtree_control(tree->own_fd, '+', mask)) == -EBUSY &&
+           !group_has_others(tree->own_fd) && clock_monotonic_ns() < deadline)
+        (void)nanosleep(&ms, NULL);
+    return r;
+}
+
 /* A group either has processes or controllers for its children, the root excepted. So we leave our
  * own group for a leaf beside the jobs, then switch the controllers on in our own group, then in
  * cupel-RUN. */
@@ -190,7 +209,7 @@ static int v2_prepare(struct tree *tree, struct cupel_error *err)
         r = read_subtree_control(tree->own_fd, &on);
         if (r < 0)
             break;
-        r = write_subtree_control(tree->own_fd, '+', wanted & ~on);
+        r = enable_in_own_group(tree, wanted & ~on);
         if (r == -EBUSY)
             return occupied(tree, r, err);
         if (r < 0)

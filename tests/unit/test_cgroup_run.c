@@ -379,43 +379,6 @@ static void test_readonly_tree(void **state)
         fail_msg("%s", text);
 }
 
-/* v2: somebody comes into our group between detection and the run's start. Everything is undone,
- * nobody is harmed. */
-static void test_group_gets_occupied(void **state)
-{
-    cleanup_free char *id = NULL, *after = NULL;
-    struct cgroup_host *host = NULL;
-    struct cgroup_run *run = NULL;
-    struct cupel_error err;
-    bool move = false;
-    pid_t pid;
-
-    (void)state;
-    check(cgroup_detect(&host, &err), &err);
-    for (size_t i = 0; i < host->count; i++)
-        move |= host->hierarchy[i].move;
-    if (!move) {
-        cgroup_host_free(host);
-        print_message("SKIPPED: only on v2, in a group of our own\n");
-        skip();
-    }
-    id = run_id("-occupied");
-    pid = fork();
-    if (pid == 0) {
-        alarm(30);
-        _exit(pause());
-    }
-    assert_int_equal(cgroup_run_create(host, id, NULL, NULL, &run, &err), -EBUSY);
-    assert_non_null(strstr(err.hint, "systemd-run"));
-    after = list_groups(host);
-    assert_string_equal(after, "");
-    assert_int_equal(kill(pid, SIGKILL), 0); /* it was alive, and is the only other */
-    reap(pid);
-    check(cgroup_run_create(host, id, NULL, NULL, &run, &err), &err);
-    check(cgroup_run_destroy(run, &err), &err);
-    cgroup_host_free(host);
-}
-
 /* Whatever is missing, the message names it and the hint says what to do. */
 static void test_explains_what_is_missing(void **state)
 {
@@ -449,13 +412,9 @@ int main(void)
         cmocka_unit_test(test_explains_what_is_missing),
     };
     const struct CMUnitTest on_kernel[] = {
-        cmocka_unit_test(test_hidden_tree),
-        cmocka_unit_test(test_readonly_tree),
-        cmocka_unit_test(test_group_gets_occupied),
-        WITH_RUN(test_taken_and_bad_names),
-        WITH_RUN(test_failed_creation_leaves_nothing),
-        WITH_RUN(test_enters_without_a_wait),
-        WITH_RUN(test_recovers_a_dead_run),
+        cmocka_unit_test(test_hidden_tree),   cmocka_unit_test(test_readonly_tree),
+        WITH_RUN(test_taken_and_bad_names),   WITH_RUN(test_failed_creation_leaves_nothing),
+        WITH_RUN(test_enters_without_a_wait), WITH_RUN(test_recovers_a_dead_run),
         WITH_RUN(test_refuses_foreign_paths),
     };
     int failed = cmocka_run_group_tests_name("cgroup runs, anywhere", anywhere, NULL, NULL);
