@@ -7,13 +7,14 @@
 #include "base/base.h"
 
 enum jobs_limit {
-    JOBS_LIMIT_CPU,      /* thousandths of a core */
-    JOBS_LIMIT_CPUSET,   /* how many CPUs; which ones: jobs_limits.cpus */
-    JOBS_LIMIT_CPU_TIME, /* ns */
-    JOBS_LIMIT_WALL,     /* ns */
-    JOBS_LIMIT_IDLE,     /* ns without output */
-    JOBS_LIMIT_MEMORY,   /* bytes */
-    JOBS_LIMIT_SWAP,     /* bytes */
+    JOBS_LIMIT_CPU,          /* thousandths of a core */
+    JOBS_LIMIT_CPUSET,       /* how many CPUs; which ones: jobs_limits.cpus */
+    JOBS_LIMIT_CPU_TIME,     /* ns */
+    JOBS_LIMIT_WALL,         /* ns */
+    JOBS_LIMIT_INSTRUCTIONS, /* executed in user mode */
+    JOBS_LIMIT_IDLE,         /* ns without output */
+    JOBS_LIMIT_MEMORY,       /* bytes */
+    JOBS_LIMIT_SWAP,         /* bytes */
     JOBS_LIMIT_PIDS,
     JOBS_LIMIT_DISK,   /* bytes */
     JOBS_LIMIT_INODES, /* count */

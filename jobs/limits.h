@@ -29,6 +29,9 @@
 #define LIMIT_PIDS_MAX UINT64_C(4194304)
 /* What fs.nr_open is unless it was changed (fs/file.c): RLIMIT_NOFILE refuses more. */
 #define LIMIT_FILES_MAX UINT64_C(1048576)
+/* Below, what cupel itself executes in the job's name before its command would decide. */
+#define LIMIT_INSTRUCTIONS_MIN UINT64_C(1000000)
+#define LIMIT_INSTRUCTIONS_MAX (UINT64_C(1) << 53)
 /* What a process has of addresses (TASK_SIZE_MAX of x86-64 with four levels). */
 #define LIMIT_ADDRESSES_MAX (UINT64_C(1) << 47)
 #define LIMIT_STACK_MAX LIMIT_ADDRESSES_MAX
@@ -56,6 +59,10 @@
       "CPU time of all processes together; exceeding it gives `cpu-limit`")                        \
     X(WALL, "wall", "wall_seconds", WALL, NSEC_PER_MSEC, LIMIT_TIME_MAX, true,                     \
       "time that passes; exceeding it gives `timeout`; `none`: a job may take any time")           \
+    X(INSTRUCTIONS, "instructions", "instructions", COUNT, LIMIT_INSTRUCTIONS_MIN,                 \
+      LIMIT_INSTRUCTIONS_MAX, false,                                                               \
+      "instructions that all processes together execute in user mode, where the machine counts "   \
+      "them; executing more gives `cpu-limit`")                                                    \
     X(IDLE, "idle", "idle_seconds", IDLE, NSEC_PER_MSEC, LIMIT_TIME_MAX, true,                     \
       "time that a command may run without a byte of output; exceeding it gives `timeout`")        \
     X(MEMORY, "memory", "memory_bytes", SIZE, LIMIT_MIB, LIMIT_SIZE_MAX, false,                    \

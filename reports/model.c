@@ -44,6 +44,7 @@ static const struct {
     [REPORTS_CPU_SECONDS] = {"cpu_seconds", true},
     [REPORTS_USER_SECONDS] = {"user_seconds", true},
     [REPORTS_SYSTEM_SECONDS] = {"system_seconds", true},
+    [REPORTS_INSTRUCTIONS] = {"instructions", false},
     [REPORTS_THROTTLED_SECONDS] = {"throttled_seconds", true},
     [REPORTS_THROTTLED_PERIODS] = {"throttled_periods", false},
     [REPORTS_MEMORY_PEAK_BYTES] = {"memory_peak_bytes", false},

@@ -184,7 +184,9 @@ static int attempt_launch(struct attempt *a, struct cupel_error *err)
 {
     struct launch_session session = {.stdio = SANDBOX_STDIO_PIPES};
     /* until it has what it is to have */
-    bool hold = a->services != NULL || cores_granted(&a->ctx->run->cores, &a->job->limits) > 0;
+    struct limits_view v = attempt_limits(a);
+    bool hold = a->services != NULL || cores_granted(&a->ctx->run->cores, &a->job->limits) > 0 ||
+                instructions_are_asked(&v);
 
     if (a->paired)
         return launch_instance(a->ctx, a->instance, &session, hold, &a->caches, &a->cgroup,
@@ -300,8 +302,10 @@ static void start_and_watch(struct attempt *a, struct attempt_ahead *ahead)
     observe_begin(&a->observer, a->ctx, a->cgroup, &a->sandbox, a->job, a->facts);
     uncounted_begin(&a->uncounted, a->job, limits_enforced(&v, &a->job->limits, JOBS_LIMIT_MEMORY),
                     &a->sandbox);
-    /* else it goes when they are ready, or has no cores to go on */
-    if (a->services == NULL && r == 0) {
+    if (r == 0)
+        instructions_begin(a);
+    /* else it goes when they are ready, or has no cores to go on, or is not to go at all */
+    if (a->services == NULL && r == 0 && !a->killed) {
         sandbox_go(&a->sandbox); /* nothing of a prepared one has run until now */
         observe_went(&a->observer);
     }
@@ -382,6 +386,7 @@ void attempt_run(struct attempt_context *ctx, const struct instance *instance,
                         .paired = ctx->pair >= 0,
                         .kill_at = LIMITS_NEVER,
                         .check_cpu_at = LIMITS_NEVER,
+                        .instructions = {.look_at = LIMITS_NEVER},
                         .file_look_at = LIMITS_NEVER,
                         .lift_at = LIMITS_NEVER};
 

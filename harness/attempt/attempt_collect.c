@@ -129,6 +129,7 @@ void attempt_collect_facts(struct attempt *a)
     a->facts->stood_still_ns = a->ctx->standstill.total_ns;
     a->facts->suspended_ns = standstill_suspended(&a->ctx->standstill);
     attempt_settle_limits(a);
+    instructions_end(a);
     finish_steps(a);
     attempt_check_losses(a);
 }

@@ -256,6 +256,7 @@ void attempt_check_deadlines(struct attempt *a)
         strike(a, &d);
     if (now >= a->check_cpu_at)
         attempt_check_cpu(a, now);
+    instructions_check(a, now);
     if (a->ctx->ready != NULL)
         check_ready(a, now);
     check_uncounted(a, now);
@@ -276,6 +277,8 @@ uint64_t attempt_next_wake(const struct attempt *a)
         at = ready_wake(a->ctx->ready);
     if (a->check_cpu_at < at)
         at = a->check_cpu_at;
+    if (!a->killed && a->instructions.look_at < at)
+        at = a->instructions.look_at;
     if (a->lift_at < at)
         at = a->lift_at;
     if (!a->killed && a->file_look_at < at)

@@ -6,6 +6,7 @@
 #include "harness/attempt/attempt.h"
 #include "harness/attempt/capture.h"
 #include "harness/attempt/checker.h"
+#include "harness/attempt/instructions.h"
 #include "harness/attempt/limits_in_force.h"
 #include "harness/attempt/observe.h"
 #include "harness/attempt/pair.h"
@@ -51,6 +52,7 @@ struct attempt {
     struct observer observer;
     unsigned leaks_counted; /* of so many steps, leaks are in the count */
     struct uncounted uncounted;
+    struct instructions instructions;
     bool killed;
     /* only its commands: PID 1 is to say that it is quiet, and then `after` runs */
     bool ending;

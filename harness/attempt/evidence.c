@@ -117,6 +117,23 @@ void evidence_add_thrashing(const struct attempt_facts *f, struct strbuf *b)
     say_faults(f, b);
 }
 
+/* ---- instructions ---- */
+
+void evidence_instructions(const struct jobs_job *job, const struct attempt_facts *f,
+                           struct strbuf *b)
+{
+    char text[UNIT_TEXT_SIZE];
+
+    strbuf_addf(b, "instructions limit %llu reached: %llu executed by all its processes",
+                (unsigned long long)job->limits.value[JOBS_LIMIT_INSTRUCTIONS],
+                (unsigned long long)f->instructions);
+    if (f->started_ns != 0 && !f->cause_afterwards && f->cause_ns >= f->started_ns)
+        strbuf_addf(b, ", and ended after %s",
+                    unit_format_duration(f->cause_ns - f->started_ns, text));
+    else if (f->cause_afterwards)
+        strbuf_adds(b, ", before it ended by itself");
+}
+
 /* ---- who stood still ---- */
 
 bool evidence_standstill(const struct attempt_facts *f, struct strbuf *b)

@@ -29,6 +29,9 @@ void evidence_stood_still(const struct jobs_job *job, const struct attempt_facts
 /* "; the kernel took `python3` (pid 7, 37 MiB of its own)": nothing where the kernel's log does not
  * say. */
 void evidence_add_victim(const struct attempt_facts *facts, struct strbuf *b);
+/* More instructions were executed than the limit. Of the verdict `cpu-limit`. */
+void evidence_instructions(const struct jobs_job *job, const struct attempt_facts *facts,
+                           struct strbuf *b);
 /* Adds how many forks were refused, and by whose limit: nothing where none was. */
 void evidence_add_refused_forks(const struct jobs_job *job, const struct attempt_facts *facts,
                                 struct strbuf *b);

@@ -16,6 +16,7 @@ enum attempt_cause {
     CAUSE_NONE,
     CAUSE_WALL,
     CAUSE_CPU,
+    CAUSE_INSTRUCTIONS,
     CAUSE_MEMORY,
     CAUSE_OUTPUT,
     CAUSE_CANCELLED,
@@ -138,6 +139,8 @@ struct attempt_facts {
     size_t n_leaks;
     unsigned leaks_in_all;
     bool leaks_cut; /* or more */
+    bool has_instructions;
+    uint64_t instructions; /* executed by its commands, in user mode */
     bool has_run_queue_wait;
     uint64_t run_queue_wait_ns;   /* as far as it was seen */
     struct pressure_look machine; /* the difference from start to end */

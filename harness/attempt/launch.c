@@ -40,6 +40,7 @@ static struct cgroup_limits group_limits(const struct run *run, const struct ins
         g.cpus = run->cores.rest; /* until it has its own, see launch_take_cores */
     else
         g.cpus = l->cpus;
+    g.counts = limits_enforced(&v, l, JOBS_LIMIT_INSTRUCTIONS);
     for (size_t i = 0; i < CGROUP_IO_COUNT; i++) {
         /* prepare has asked the same and said it; without a disk the group is refused */
         struct cupel_error ignored;

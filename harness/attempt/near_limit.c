@@ -151,7 +151,9 @@ static bool is_near(const struct jobs_job *job, const struct attempt_facts *f, s
 bool near_limit_describe(const struct jobs_job *job, const struct attempt_facts *facts,
                          enum reports_verdict verdict, struct strbuf *ret)
 {
-    bool ended_by_limit = verdict == REPORTS_TIMEOUT || verdict == REPORTS_CPU_LIMIT;
+    /* on a busy machine a program executes no other instructions than on a quiet one */
+    bool ended_by_limit = (verdict == REPORTS_TIMEOUT || verdict == REPORTS_CPU_LIMIT) &&
+                          facts->cause != CAUSE_INSTRUCTIONS;
     struct shares s = shares_of(facts);
     cleanup_strbuf struct strbuf b = {0};
 

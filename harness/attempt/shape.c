@@ -9,9 +9,10 @@
 
 #define BIT(limit) (1u << JOBS_LIMIT_##limit)
 /* Limits that the disk is made with, and RLIMIT_NPROC, which the kernel looks at when the command
- * takes its ids. All others come with GO (launch.c), or are held by the slot. Whether there is a
- * cpuset says which groups the command is in. */
+ * takes its ids. All others come with GO (launch.c), or are held by the slot. Whether there is one
+ * of OF_GROUPS says which groups the command is in. */
 #define OF_SHAPE (BIT(DISK) | BIT(INODES) | BIT(PROCESSES))
+#define OF_GROUPS (BIT(CPUSET) | BIT(INSTRUCTIONS))
 
 static bool same_text(const char *a, const char *b)
 {
@@ -22,7 +23,7 @@ static bool same_limits(const struct jobs_limits *a, const struct jobs_limits *b
 {
     uint32_t set = a->set & OF_SHAPE;
 
-    if (((a->set ^ b->set) & (OF_SHAPE | BIT(CPUSET))) != 0)
+    if (((a->set ^ b->set) & (OF_SHAPE | OF_GROUPS)) != 0)
         return false;
     for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
         if (((set >> i) & 1u) && a->value[i] != b->value[i])

@@ -212,6 +212,7 @@ static const struct {
 } cause_table[] = {
     [CAUSE_WALL] = {REPORTS_TIMEOUT, say_timeout},
     [CAUSE_CPU] = {REPORTS_CPU_LIMIT, say_cpu},
+    [CAUSE_INSTRUCTIONS] = {REPORTS_CPU_LIMIT, evidence_instructions},
     [CAUSE_MEMORY] = {REPORTS_MEMORY_LIMIT, say_memory},
     [CAUSE_OUTPUT] = {REPORTS_OUTPUT_LIMIT, say_output},
     [CAUSE_CANCELLED] = {REPORTS_CANCELLED, say_cancelled},

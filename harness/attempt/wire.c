@@ -119,6 +119,8 @@ static void usage_of(const struct attempt_facts *f, struct reports_usage *u)
     machine_usage_of(f, u);
     reports_usage_set(u, REPORTS_WALL_SECONDS, f->ended_ns - f->started_ns);
     reports_usage_set(u, REPORTS_OUTPUT_BYTES, f->output_bytes);
+    if (f->has_instructions)
+        reports_usage_set(u, REPORTS_INSTRUCTIONS, f->instructions);
     if (f->has_memory_held)
         reports_usage_set(u, REPORTS_MEMORY_HELD_PEAK_BYTES, f->memory_held_peak);
     if (f->has_memory_anonymous)

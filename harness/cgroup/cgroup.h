@@ -37,6 +37,7 @@ struct cgroup_limits {
     /* list such as "0-2,5", of those that cgroup_host_cpus names; NULL: no limit */
     const char *cpus;
     const char *mems; /* the same of memory nodes; looked at only with `cpus` */
+    bool counts;      /* no limit: its instructions can be counted, see cgroup_counter_open */
 };
 #define CGROUP_LIMITS_NONE                                                                         \
     (struct cgroup_limits)                                                                         \
@@ -68,6 +69,8 @@ enum cgroup_feature {
     CGROUP_IO_WRITE_LIMIT,
     CGROUP_PRESSURE, /* cpu.pressure and so on: where v2 is used anyway */
     CGROUP_DEVICES,  /* the devices controller, a device program: where v2 is used anyway */
+    /* perf events of a group; whether the machine counts: cgroup_counter_check */
+    CGROUP_INSTRUCTIONS,
     CGROUP_FEATURE_COUNT,
 };
 
@@ -232,6 +235,20 @@ int cgroup_job_set_brakes(struct cgroup_job *job, struct cupel_error *err);
 /* Kills what is left (cgroup.kill, or freeze-less kill loop on v1), waits until empty, removes,
  * frees; also on failure, `job` is gone. */
 int cgroup_job_destroy(struct cgroup_job *job, struct cupel_error *err);
+
+/* ---- counter.c: the instructions that a payload executes ---- */
+
+struct cgroup_counter;
+/* Whether this machine counts them, found out by counting some of our own; fills *err with the
+ * reason and what to do otherwise. May take some ten milliseconds. */
+int cgroup_counter_check(const struct cgroup_host *host, struct cupel_error *err);
+/* Counts from now on, in user mode, whatever is in a payload that was made with `counts`. */
+int cgroup_counter_open(const struct cgroup_job *job, struct cgroup_counter **ret,
+                        struct cupel_error *err);
+/* -EIO: it is not known, since something else needed the hardware's counter for a while. */
+int cgroup_counter_read(const struct cgroup_counter *counter, uint64_t *ret);
+/* Takes NULL. */
+void cgroup_counter_close(struct cgroup_counter *counter);
 
 /* ---- around.c: the groups around ours, from the caller's own up to the top, whose limits bind our
  * jobs too ---- */

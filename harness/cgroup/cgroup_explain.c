@@ -22,6 +22,7 @@ static const struct {
     [CGROUP_IO_LIMIT] = {"limit disk reads", "blkio", "io", NULL},
     [CGROUP_IO_WRITE_LIMIT] = {"limit disk writes", "blkio", "io", NULL},
     [CGROUP_PRESSURE] = {"measure pressure", "cpu", "cpu", "psi=1"},
+    [CGROUP_INSTRUCTIONS] = {"count instructions", "perf_event", "perf_event", NULL},
     [CGROUP_DEVICES] = {"bound the devices of jobs", "devices", "device", NULL},
 };
 

@@ -32,6 +32,7 @@ static int check_limits(const struct cgroup_run *run, const struct cgroup_limits
         {CGROUP_SWAP_LIMIT, l->memory_bytes != UINT64_MAX && l->swap_bytes != UINT64_MAX, "swap"},
         {CGROUP_PIDS_LIMIT, l->pids != UINT64_MAX, "pids"},
         {CGROUP_CPUSET, l->cpus != NULL, "cpuset"},
+        {CGROUP_INSTRUCTIONS, l->counts, "instructions"},
         {CGROUP_IO_LIMIT,
          l->io[CGROUP_READ_BPS] != UINT64_MAX || l->io[CGROUP_READ_IOPS] != UINT64_MAX,
          "disk read"},

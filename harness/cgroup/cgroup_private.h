@@ -20,16 +20,18 @@ enum controller {
     CTL_IO,
     CTL_CPUSET,
     CTL_DEVICES,
+    CTL_PERF,
     /* no controller to the kernel, but files that are there or not for all groups alike */
     CTL_PRESSURE,
     CTL_COUNT,
 };
 #define CTL_BIT(c) (1u << (c))
 /* Set up only for runs that want them. */
-#define CTL_ON_DEMAND (CTL_BIT(CTL_CPUSET) | CTL_BIT(CTL_DEVICES))
+#define CTL_ON_DEMAND (CTL_BIT(CTL_CPUSET) | CTL_BIT(CTL_DEVICES) | CTL_BIT(CTL_PERF))
 /* Part of every v2 group: nobody has to switch them on, and they are no reason to use a hierarchy.
  */
-#define CTL_BUILT_IN (CTL_BIT(CTL_CPUACCT) | CTL_BIT(CTL_PRESSURE) | CTL_BIT(CTL_DEVICES))
+#define CTL_BUILT_IN                                                                               \
+    (CTL_BIT(CTL_CPUACCT) | CTL_BIT(CTL_PRESSURE) | CTL_BIT(CTL_DEVICES) | CTL_BIT(CTL_PERF))
 
 struct controller_names {
     const char *v1; /* as in /proc/self/cgroup; NULL: v2 only */

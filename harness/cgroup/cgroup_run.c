@@ -105,6 +105,8 @@ static unsigned wanted_features(const struct cgroup_host *host)
         features &= ~(1u << CGROUP_CPUSET);
     if (!(host->wanted & CTL_BIT(CTL_DEVICES)))
         features &= ~(1u << CGROUP_DEVICES);
+    if (!(host->wanted & CTL_BIT(CTL_PERF)))
+        features &= ~(1u << CGROUP_INSTRUCTIONS);
     return features;
 }
 

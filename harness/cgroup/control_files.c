@@ -265,7 +265,8 @@ void group_read_figures(const struct tree *tree, const char *group, const struct
 bool tree_serves(const struct tree *tree, const struct cgroup_limits *limits)
 {
     return (tree->controllers & ~CTL_ON_DEMAND) != 0 ||
-           ((tree->controllers & CTL_BIT(CTL_CPUSET)) != 0 && limits->cpus != NULL);
+           ((tree->controllers & CTL_BIT(CTL_CPUSET)) != 0 && limits->cpus != NULL) ||
+           ((tree->controllers & CTL_BIT(CTL_PERF)) != 0 && limits->counts);
 }
 
 static int write_limit(const struct tree *tree, const char *group, const struct limit_file *row,

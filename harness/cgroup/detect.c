@@ -16,7 +16,8 @@ const struct controller_names controller_table[CTL_COUNT] = {
     [CTL_PIDS] = {"pids", "pids"},     [CTL_MEMORY] = {"memory", "memory"},
     [CTL_CPU] = {"cpu", "cpu"},        [CTL_CPUACCT] = {"cpuacct", NULL},
     [CTL_IO] = {"blkio", "io"},        [CTL_CPUSET] = {"cpuset", "cpuset"},
-    [CTL_DEVICES] = {"devices", NULL}, [CTL_PRESSURE] = {NULL, NULL},
+    [CTL_DEVICES] = {"devices", NULL}, [CTL_PERF] = {"perf_event", NULL},
+    [CTL_PRESSURE] = {NULL, NULL},
 };
 
 /* Which controller and which file of our own group speak for a feature. v2's root has none of these
@@ -37,6 +38,7 @@ static const struct {
     [CGROUP_IO_WRITE_LIMIT] = {CTL_IO, "blkio.throttle.write_bps_device", "io.max"},
     [CGROUP_PRESSURE] = {CTL_PRESSURE, NULL, "cpu.pressure"},
     [CGROUP_DEVICES] = {CTL_DEVICES, "devices.deny", NULL},
+    [CGROUP_INSTRUCTIONS] = {CTL_PERF, NULL, NULL},
 };
 
 /* ---- the texts ---- */
@@ -356,6 +358,8 @@ static void detect_choose(struct cgroup_host *host, size_t feature, const struct
         if (h->version == 2 && (c == CTL_PRESSURE || c == CTL_DEVICES) &&
             used[i] == 0) /* no reason to have one more group for every job */
             continue;
+        if (h->version == 2 && c == CTL_PERF && why.what != LACK_CONTROLLER) /* v1 has it */
+            continue;
         if (o[i].any.what != LACK_NOTHING)
             here = copy_lacking(&o[i].any);
         else if ((h->absent & CTL_BIT(c)) != 0 && o[i].domain.what != LACK_NOTHING)
@@ -442,8 +446,8 @@ static void keep_used(struct cgroup_host *host, const unsigned *used)
         }
         h.controllers = used[i];
         h.absent &= used[i];
-        v1 |= h.version == 1;
-        v2 |= h.version == 2;
+        v1 |= h.version == 1 && used[i] != CTL_BIT(CTL_PERF);
+        v2 |= h.version == 2 && used[i] != CTL_BIT(CTL_PERF);
         host->hierarchy[kept++] = h;
     }
     host->count = kept;

@@ -162,9 +162,9 @@ const struct doctor_probe doctor_table[] = {
            TIMING_CORES),
     TIMING("steal", "CPU time that the hypervisor takes",
            "use a machine whose processors are its own", TIMING_STEAL),
-    {"instructions", "count of instructions", "(limits: instructions)",
-     "use a machine, or a virtual one, that has hardware counters; and lower "
-     "kernel.perf_event_paranoid for who is not root",
+    {"instructions", "count of instructions", "limits: instructions",
+     "use a machine, or a virtual one, that has hardware counters; for who is not root, the sysctl "
+     "kernel.perf_event_paranoid has to be 0",
      OPTIONAL, probe_instructions, 0, NULL},
 
     PROGRAM("mmdebstrap", "rootfs: debian", "mmdebstrap", probe_program),

@@ -221,6 +221,19 @@ static int check_io(struct prepared *p, const struct instance *in, bool best_eff
     return r;
 }
 
+/* Finds out once whether instructions are counted here, where a job asks. */
+static int check_instructions(struct prepared *p, const struct instance *in, bool best_effort,
+                              struct cupel_error *err)
+{
+    if (!jobs_limit_is_set(&in->job->limits, JOBS_LIMIT_INSTRUCTIONS) || p->counts_instructions)
+        return 0;
+    if (cgroup_counter_check(p->host, err) < 0)
+        return enforceable_refuse(p, in, JOBS_LIMIT_INSTRUCTIONS, best_effort, err);
+    cgroup_host_want(p->host, CGROUP_INSTRUCTIONS);
+    p->counts_instructions = true;
+    return 0;
+}
+
 static int by_size(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -356,6 +369,8 @@ static int check_instance(struct prepared *p, const struct run_options *o,
     if (r == 0)
         r = check_cpuset(p, in, o->best_effort, err);
     if (r == 0)
+        r = check_instructions(p, in, o->best_effort, err);
+    if (r == 0)
         r = check_io(p, in, o->best_effort, err);
     if (r == 0)
         r = networks_check(&p->run, o, in, err);
@@ -402,14 +417,16 @@ static int check_builds(struct prepared *p, const struct run_options *o, const s
 
 int enforceable_check(struct prepared *p, const struct run_options *o, struct cupel_error *err)
 {
+    static const enum cgroup_feature on_demand[] = {CGROUP_CPUSET, CGROUP_INSTRUCTIONS};
     int r = check_disks(p, o, err);
 
     if (r == 0)
         r = find_cores(p, o, err);
 
     /* before the run's groups are made, when it is not known yet who asks */
-    if (o->takes_more && cgroup_host_has(p->host, CGROUP_CPUSET))
-        cgroup_host_want(p->host, CGROUP_CPUSET);
+    for (size_t i = 0; o->takes_more && i < ARRAY_SIZE(on_demand); i++)
+        if (cgroup_host_has(p->host, on_demand[i]))
+            cgroup_host_want(p->host, on_demand[i]);
     for (size_t i = 0; r == 0 && i < run_n_prepared(&p->run); i++) {
         r = check_instance(p, o, &p->run.instances[i], err);
         if (r == 0)

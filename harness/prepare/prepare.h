@@ -13,6 +13,7 @@ struct prepared {
     struct rundir *dir;
     struct cache *cache;
     struct cgroup_host *host;
+    bool counts_instructions; /* that was found out */
     struct reports_console *console;
     struct cache_lockfile **lockfiles; /* of each plan, all NULL but for a locked run */
     size_t n_lockfiles;

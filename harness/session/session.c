@@ -18,8 +18,9 @@
 
 /* The kernel holds all others by itself; these are about a command that nobody waits for. */
 static const enum jobs_limit not_held[] = {
-    JOBS_LIMIT_WALL,   JOBS_LIMIT_IDLE,   JOBS_LIMIT_CPU_TIME,  JOBS_LIMIT_OUTPUT,
-    JOBS_LIMIT_STDOUT, JOBS_LIMIT_STDERR, JOBS_LIMIT_WALL_KILL, JOBS_LIMIT_CPU_TIME_KILL};
+    JOBS_LIMIT_WALL,      JOBS_LIMIT_IDLE,          JOBS_LIMIT_CPU_TIME,
+    JOBS_LIMIT_OUTPUT,    JOBS_LIMIT_STDOUT,        JOBS_LIMIT_STDERR,
+    JOBS_LIMIT_WALL_KILL, JOBS_LIMIT_CPU_TIME_KILL, JOBS_LIMIT_INSTRUCTIONS};
 
 struct session {
     const struct session_options *options;

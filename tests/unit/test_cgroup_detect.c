@@ -26,7 +26,7 @@ struct fixture {
     struct expected expected[HIERARCHY_MAX];
 };
 
-#define ALL_V1 "devices,pids,memory,cpu,cpuacct,blkio,cpuset"
+#define ALL_V1 "devices,pids,memory,cpu,cpuacct,blkio,cpuset,perf_event"
 
 static const struct fixture fixtures[] = {
     {
@@ -178,7 +178,7 @@ static void test_too_many_hierarchies(void **state)
     (void)state;
     detect_parse(&host,
                  "1:pids:/\n2:pids:/\n3:pids:/\n4:pids:/\n5:pids:/\n6:pids:/\n7:pids:/\n8:pids:/"
-                 "\n9:pids:/\n",
+                 "\n9:pids:/\n10:pids:/\n",
                  "");
     assert_int_equal(host.count, HIERARCHY_MAX);
 }

@@ -206,13 +206,15 @@ static void test_schema_allows_what_is_replaced(void **state)
 static void test_limit_table(void **state)
 {
     static const char *const report_keys[JOBS_LIMIT_COUNT] = {
-        "cpu_cores",           "cpuset",          "cpu_time_seconds", "wall_seconds",
-        "idle_seconds",        "memory_bytes",    "swap_bytes",       "pids",
-        "disk_bytes",          "inodes",          "output_bytes",     "stdout_bytes",
-        "stderr_bytes",        "file_size_bytes", "open_files",       "stack_bytes",
-        "address_space_bytes", "core_bytes",      "processes",        "cpu_time_kill_seconds",
-        "wall_kill_seconds",   "io_read_bps",     "io_write_bps",     "io_read_iops",
-        "io_write_iops"};
+        "cpu_cores",         "cpuset",       "cpu_time_seconds",
+        "wall_seconds",      "instructions", "idle_seconds",
+        "memory_bytes",      "swap_bytes",   "pids",
+        "disk_bytes",        "inodes",       "output_bytes",
+        "stdout_bytes",      "stderr_bytes", "file_size_bytes",
+        "open_files",        "stack_bytes",  "address_space_bytes",
+        "core_bytes",        "processes",    "cpu_time_kill_seconds",
+        "wall_kill_seconds", "io_read_bps",  "io_write_bps",
+        "io_read_iops",      "io_write_iops"};
     char buf[UNIT_TEXT_SIZE];
 
     (void)state;
