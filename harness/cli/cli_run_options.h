@@ -17,6 +17,10 @@
 #define CLI_OUT(field_)                                                                            \
     CLI_OPTION('\0', "out", CLI_TEXT, field_, "DIR",                                               \
                "where reports, logs and artifacts go (default: cupel-out)")
+#define CLI_PIN(field_)                                                                            \
+    CLI_OPTION('\0', "pin", CLI_FLAG, field_, NULL,                                                \
+               "each job that has no `cpuset` of its own runs on whole cores that no other has "   \
+               "meanwhile (`cpuset: exclusive`)")
 #define CLI_BEST_EFFORT(field_)                                                                    \
     CLI_OPTION('\0', "best-effort", CLI_FLAG, field_, NULL,                                        \
                "run even if this machine cannot hold a limit; each is named in every report")

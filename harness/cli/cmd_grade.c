@@ -50,6 +50,7 @@ static const struct cli_option options[] = {
                "tell what came of each case, not only of each submission"),
     CLI_SET(FIELD(set)),
     CLI_OUT(FIELD(o.run.out)),
+    CLI_PIN(FIELD(o.run.pins)),
     CLI_BEST_EFFORT(FIELD(o.run.best_effort)),
     CLI_OVERCOMMIT(FIELD(o.run.overcommit)),
     CLI_LOCKED(FIELD(o.run.locked)),
@@ -202,6 +203,7 @@ int cli_grade(int argc, char **argv)
 
     if (cli_parse(&command, argc, argv, &a, &words, &code)) {
         a.o.run.slots = a.slots > 0 ? (unsigned)a.slots : own_limits_cpus();
+        a.o.run.slots_said = a.slots > 0;
         code = cli_allow_devices(&command, &a.devices, &a.o.run.allow_devices);
         if (code == 0) /* argv[-1] is the program's own name: see main */
             code = cli_take_rights(argv - 1, CLI_RIGHTS_TO_RUN);

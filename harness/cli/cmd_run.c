@@ -91,9 +91,7 @@ static const struct cli_option options[] = {
     CLI_OPTION('\0', "dry-run", CLI_FLAG, FIELD(dry), NULL,
                "run and create nothing: check the files, and print the jobs that would run, in an "
                "order in which they can"),
-    CLI_OPTION('\0', "pin", CLI_FLAG, FIELD(o.pins), NULL,
-               "each job that has no `cpuset` of its own runs on whole cores that no other has "
-               "meanwhile (`cpuset: exclusive`)"),
+    CLI_PIN(FIELD(o.pins)),
     CLI_BEST_EFFORT(FIELD(o.best_effort)),
     CLI_OVERCOMMIT(FIELD(o.overcommit)),
     CLI_OPTION(

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* choose: which job judges, and what of a file is run for it. Not responsible for the order. */
 #include "harness/grade/grade_private.h"
+#include "harness/run/run.h"
 #include "harness/supervisor/supervisor.h"
 
 #include <string.h>
@@ -108,6 +109,13 @@ void grade_chosen_free(struct grade_chosen *c)
 {
     free(c->selected);
     c->selected = NULL;
+}
+
+unsigned grade_slots(const struct grade_options *o)
+{
+    size_t cores = o->run.pins ? cores_count() : 0;
+
+    return cores > 0 && cores < o->run.slots ? (unsigned)cores : o->run.slots;
 }
 
 int grade_run(const struct grade_options *o, const struct grade_chosen *c, const char *out,

@@ -10,7 +10,7 @@ static void say_plan(const struct grade_options *o, const struct grade_chosen *c
     cleanup_strbuf struct strbuf text = {0};
     struct grade_estimate e;
 
-    grade_estimate(c, o->run.slots, run_ns, &e);
+    grade_estimate(c, grade_slots(o), run_ns, &e);
     grade_estimate_say(&e, &text);
     (void)fprintf(stderr, "cupel: %s\n", text.data);
 }
@@ -71,7 +71,7 @@ static void note_time(const struct grade_options *o, const struct class_table *t
         (void)fprintf(stderr, "cupel: known from before, and not run again: %zu of %zu runs\n",
                       t->n_known, t->n_runs);
     if (made > 0 && (now->run_ns == GRADE_UNKNOWN || made >= t->n_known))
-        now->run_ns = took_ns * o->run.slots / made;
+        now->run_ns = took_ns * grade_slots(o) / made;
 }
 
 /* Writes what came of a run, once it has come to its end. */

@@ -17,6 +17,8 @@ int grade_choose(const struct grade_options *o, struct jobs_plan *plan, struct g
 void grade_chosen_free(struct grade_chosen *c);
 /* Whether a submission of the plan is one of that job's. */
 bool grade_is_judged(const struct grade_chosen *c, const struct jobs_judged *j);
+/* How many runs there are at once: with --pin no more than there are cores for them. */
+unsigned grade_slots(const struct grade_options *o);
 /* Runs what is chosen into a directory; 0 and the exit code of the run. */
 int grade_run(const struct grade_options *o, const struct grade_chosen *c, const char *out,
               int *ret_exit, struct cupel_error *err);

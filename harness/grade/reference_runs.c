@@ -135,7 +135,7 @@ int grade_references(const struct grade_options *o, struct jobs_plan *references
 
     if (r < 0)
         return r;
-    grade_estimate(&chosen, o->run.slots, GRADE_UNKNOWN, &estimate);
+    grade_estimate(&chosen, grade_slots(o), GRADE_UNKNOWN, &estimate);
     grade_estimate_say(&estimate, &text);
     (void)fprintf(stderr, "cupel: the file's own solutions first: %s\n", text.data);
     r = reports_out_claim(o->run.out, err);

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 
 #define LOOK_MS 5
 
@@ -204,6 +205,18 @@ int cores_find(int topology, const struct jobs_cpus *allowed, size_t most, struc
     }
     ret->rest = list_of(&rest);
     return 0;
+}
+
+size_t cores_count(void)
+{
+    cleanup_close int topology =
+        open("/sys/devices/system/cpu", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct jobs_cpus allowed = {0};
+    struct cores cores;
+    long n = syscall(SYS_sched_getaffinity, 0, sizeof(allowed.bits), allowed.bits);
+
+    return n > 0 && topology >= 0 && cores_find(topology, &allowed, 0, &cores) == 0 ? cores.n_whole
+                                                                                    : 0;
 }
 
 void cores_free(struct cores *cores)

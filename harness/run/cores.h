@@ -31,6 +31,9 @@ size_t cores_granted(const struct cores *cores, const struct jobs_limits *limits
  * core is whole when each of its hyperthreads is allowed. `topology` is a directory like
  * /sys/devices/system/cpu. */
 int cores_find(int topology, const struct jobs_cpus *allowed, size_t most, struct cores *ret);
+/* How many whole cores there are beside the first among the CPUs that this process may use; 0:
+ * none, or nobody knows. */
+size_t cores_count(void);
 void cores_free(struct cores *cores);
 
 /* Cores that an attempt has: nobody else takes them. */

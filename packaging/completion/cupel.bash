@@ -60,7 +60,7 @@ _cupel() {
     case $command in
     '') words='run grade shell exec enter serve validate list report schema convert problem rootfs cache doctor selftest config clean help version --version --help' ;;
     run) words='-j --jobs --dry-run --only --skip --tag --set --retries --keep-failed --keep --fail-fast --shuffle --repeat --until-fail --rerun-failed --changed --watch --timeout --pin --best-effort --overcommit --no-ahead --no-cache --reuse --trace-setup --locked --sample --allow-host-network --allow-device --out --help' files=true ;;
-    grade) words='-j --jobs --visible --roster --at --layout --unpack-max --by --job --image --no-reference --no-cache -v --verbose --set --out --best-effort --overcommit --locked --allow-device --help' files=true ;;
+    grade) words='-j --jobs --visible --roster --at --layout --unpack-max --by --job --image --no-reference --no-cache -v --verbose --set --out --pin --best-effort --overcommit --locked --allow-device --help' files=true ;;
     shell) words='--rootfs --file --failed --run --out --secrets --no-services --best-effort --allow-host-network --allow-device --help' files=true ;;
     exec) words='--root --input --limit --timeout --grace --network --user --env --workdir --artifacts --artifact --result --result-fd --name --sample -t --terminal -q --quiet --best-effort --allow-host-network --allow-device --help' files=true ;;
     enter) words="--help $("${COMP_WORDS[0]}" enter 2>/dev/null | sed -n 's,^[0-9a-f-]*/\([^ ]*\) .*,\1,p')" ;;

@@ -103,6 +103,30 @@ expect_exit 3
 expect_stderr "'cpuset' of job 'listed' cannot be held on this machine: the CPUs $last are those of jobs with|'cpuset' of job 'listed' cannot.* those of jobs with .cpuset: exclusive"
 expect_clean
 
+it "cupel grade --pin: each run that is judged has whole cores, and verdicts without are no verdicts with it"
+mkdir -p class/ann
+echo 'read a b; echo $((a + b))' >class/ann/sum.sh
+job_file course.yaml <<'YAML'
+cupel: 1
+jobs:
+  grade:
+    matrix: {SUBMISSION: {dirs: "class/*"}}
+    inputs: [{from: "${{ SUBMISSION }}", to: /work, required: [sum.sh]}]
+    limits: {wall: 60s}
+    run: [/bin/sh, /work/sum.sh]
+    cases: [{name: a, stdin: "1 2\n", expect: {stdout: "3\n"}, points: 1}, {name: b, stdin: "2 2\n", expect: {stdout: "4\n"}, points: 1}]
+YAML
+rm -rf out
+for pin in "" --pin --pin ""; do
+    run_cupel grade -v ${pin:+"$pin"} --out "$T/out" course.yaml
+    expect_exit 0
+    expect_equal "$(result 'grade/SUBMISSION=ann/a' .limits.cpuset)" "$([[ -n $pin ]] && echo exclusive || echo null)"
+    if [[ -n $pin ]]; then expect_said 'pinned: jobs have the cores '; fi
+    grep -o 'not run again: [0-9]* of [0-9]* runs' stderr
+done >known
+expect_equal "$(cat known)" "$(printf 'not run again: 2 of 2 runs\n%.0s' 1 2)"
+expect_clean
+
 it "the cores of a run that was killed are there again"
 cupel_start long.yaml
 expect wait_until 20 grep -qs started out/logs/long.stdout
