@@ -410,16 +410,21 @@ static void say_why(struct attempt *a, const char *detail)
 static void on_setup_failed(struct attempt *a, const struct sandbox_event *e)
 {
     struct attempt_facts *f = a->facts;
+    enum blame whose = BLAME_NOBODY;
     struct cupel_error err;
 
     if (a->cgroup != NULL) /* may have killed what was to become the command */
         attempt_check_oom(a);
-    if (f->cause == CAUSE_NONE &&
-        blame_set_up(a->ctx->run, a->instance, e, f->not_set_up, sizeof(f->not_set_up))) {
+    if (f->cause == CAUSE_NONE)
+        whose = blame_set_up(a->ctx->run, a->instance, e, f->not_set_up, sizeof(f->not_set_up));
+    if (whose == BLAME_JOB) {
         f->steps[e->step].not_set_up = true;
         return;
     }
-    (void)sandbox_setup_error(e, &err);
+    if (whose == BLAME_SUBMISSION)
+        (void)cupel_error_set(&err, CUPEL_ERROR_INPUT, 0, "%s", f->not_set_up);
+    else
+        (void)sandbox_setup_error(e, &err);
     if (str_eq(e->what, "user") && e->errnum == ENOENT)
         cupel_error_hint(&err, "the root's /etc/passwd has no such user");
     attempt_fail(a, &err);

@@ -6,6 +6,11 @@
 
 #include "harness/run/run.h"
 
-/* Says whether a set-up step that failed is the job's doing; then `ret_evidence` says of what. */
-bool blame_set_up(const struct run *run, const struct instance *instance,
-                  const struct sandbox_event *event, char *ret_evidence, size_t size);
+enum blame {
+    BLAME_NOBODY,     /* of the job */
+    BLAME_JOB,        /* which has failed therefore */
+    BLAME_SUBMISSION, /* an input that others have filled is none that the job can work on */
+};
+/* Says whose doing a set-up step is that failed; unless nobody's, `ret_evidence` says of what. */
+enum blame blame_set_up(const struct run *run, const struct instance *instance,
+                        const struct sandbox_event *event, char *ret_evidence, size_t size);

@@ -174,9 +174,12 @@ enum sandbox_stdio {
 
 /* Opens a path of the host that a job file names. An error of kind CUPEL_ERROR_INPUT (-EUCLEAN):
  * what others left there is refused, which is the job's result; `what` begins its message ("input",
- * "stdin-file"). */
+ * "stdin-file"). What whoever started cupel has no right to read is one of kind
+ * CUPEL_ERROR_HARNESS. */
 int host_path_open(const struct jobs_host_path *path, const char *what, int flags, int *ret_fd,
                    struct cupel_error *err);
+/* Says that last one, of a path as it is shown; returns -EUCLEAN. */
+int host_path_no_rights(struct cupel_error *err, const char *what, const char *path);
 
 /* Who a job's commands are, as the root's own layers have it. */
 #define SANDBOX_HOME_SIZE 248

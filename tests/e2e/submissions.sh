@@ -143,6 +143,52 @@ expect_equal "$(evidence_of many)" "'files' finds 257 files, and 256 are possibl
 expect_equal "$(evidence_of none)" "'files' finds nothing, so there is nothing to judge by"
 expect_equal "$(evidence_of gone)" "'files': cannot look for 'own/gone/tests/*.in': No such file or directory"
 
+it "what a job cannot work in is the submission's doing, and not a program that has failed"
+mkdir -p odd/{ann,closed,dirfile/sum.c} && cp sub/ann/sum.c odd/ann/ && cp sub/ann/sum.c odd/closed/ && cp sub/ann/sum.c odd/file
+chmod 000 odd/closed # which holds up whoever is not root
+[[ -z ${CUPEL_TEST_USER-} ]] || chown -R "$CUPEL_TEST_USER:$CUPEL_TEST_USER" odd
+job_file odd.yaml <<YAML
+cupel: 1
+jobs:
+  compile: {role: compile, matrix: {SUB: {dirs: "odd/*"}}, inputs: [{from: "\${{ SUB }}", to: /work}], run: [/bin/cat, sum.c]}
+  grade:
+    matrix: {SUB: {dirs: "odd/*"}}
+    from: compile
+    ${CUPEL_TEST_USER:+#}user: nobody
+    run: [/bin/cat, sum.c]
+    cases: [{name: a, expect: {stdout: "good ann\n"}}]
+YAML
+run_cupel grade --best-effort --out odd-out odd.yaml odd/*
+expect_exit 0
+# scored SUB: its score and its verdict
+scored() {
+    jq -r "select(.submission == \"grade/SUB=$1\") | \"\(.score) \(.verdict)\"" odd-out/results.jsonl
+}
+expect_equal "$(scored ann), $(scored dirfile), $(scored file)" "1 passed, 0 compile-error, 0 invalid-submission"
+expect_equal "$(jq -r 'select(.id == "compile/SUB=file").evidence' odd-out/results.jsonl)" \
+    "cannot be set up: 'workdir' failed on /work: Not a directory; so it is in the input /work"
+if [[ -z ${CUPEL_TEST_USER-} ]]; then
+    expect_equal "$(scored closed)" "0 invalid-submission"
+    expect_equal "$(jq -r 'select(.id == "grade/SUB=closed/a").evidence' odd-out/results.jsonl)" \
+        "cannot be set up: 'chdir' failed on /work: Permission denied; so it is in the input /work"
+else
+    it "what cupel has no right to read is nobody's fault, and ungraded"
+    mkdir -p theirs/{top,below/x,sum} && touch theirs/{top,below,below/x,sum}/sum.c
+    chmod 700 theirs/{top,below/x} && chmod 600 theirs/sum/sum.c # root's
+    chown "$CUPEL_TEST_USER" theirs theirs/{below,sum}
+    sed 's/to: .work/&, required: sum.c/' odd.yaml >bounded.yaml
+    run_cupel grade --best-effort --out theirs-out bounded.yaml theirs/*
+    expect_exit 3
+    expect_equal "$(jq -r 'select(.submission) | "\(.submission) \(.verdict) \(.score)"' theirs-out/results.jsonl | sort | paste -sd,)" \
+        "grade/SUB=below error null,grade/SUB=sum error null,grade/SUB=top error null"
+    for path in below/x sum/sum.c top; do
+        expect grep -q "input $T/theirs/$path cannot be read (let whoever starts cupel read it" theirs-out/results.jsonl
+    done
+    run_cupel grade --best-effort --out theirs-out odd.yaml theirs/top
+    expect_exit 3
+fi
+expect_clean
+
 it "a single file is what its own name says"
 cupel_run submissions.yaml --only large --only large-ro --only small --only small-ro --only name
 for job in large large-ro; do

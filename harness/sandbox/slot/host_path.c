@@ -31,6 +31,14 @@ static int refuse_link(const struct jobs_host_path *p, const char *what, struct 
     return refuse(err, what, link != NULL ? link : p->path, why);
 }
 
+int host_path_no_rights(struct cupel_error *err, const char *what, const char *path)
+{
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "%s %s cannot be read", what, path);
+    cupel_error_hint(err, "let whoever starts cupel read it (chmod -R u+rX, or chown), or start "
+                          "cupel as root");
+    return -EUCLEAN;
+}
+
 /* What is wrong with a path that whoever filled it may have chosen; NULL: something that is not
  * theirs to choose. */
 static const char *explain(int r)
@@ -40,8 +48,6 @@ static const char *explain(int r)
         return "is not there";
     case -ENOTDIR:
         return "is not there: a part of its path is a file";
-    case -EACCES:
-        return "cannot be read";
     case -ENXIO: /* a socket, or a FIFO that nobody reads */
         return "is neither a regular file nor a directory";
     default:
@@ -79,6 +85,12 @@ int host_path_open(const struct jobs_host_path *path, const char *what, int flag
         return refuse_link(path, what, err);
     if (why != NULL)
         return refuse(err, what, path->path, why);
+    if (fd == -EACCES && path->untrusted) {
+        cleanup_strbuf struct strbuf shown = {0};
+
+        text_add_line(&shown, path->path);
+        return host_path_no_rights(err, what, shown.data);
+    }
     if (fd < 0 || fstat(fd, &st) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, fd < 0 ? fd : errno, "cannot open %s %s",
                                what, path->path);

@@ -4,6 +4,8 @@
  * link is followed, and names, depth and time are bounded. Not responsible for the way to the input
  * (host_path.c). In the slot. */
 #include "harness/sandbox/slot/submission.h"
+
+#include "harness/sandbox/sandbox.h"
 #include "harness/sandbox/slot/seen.h"
 
 #include "base/weaken.h"
@@ -12,6 +14,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define DEPTH_MAX 64
 #define CHECK_NS (10 * NSEC_PER_SEC)
@@ -72,6 +75,20 @@ static int refuse(const struct checking *c, const char *path, const char *why)
     return -EUCLEAN;
 }
 
+/* Says that the input, or what is at `path` in it, cannot be read by whoever started cupel: that is
+ * no doing of its author's, as nobody knows what they have handed in. */
+static int not_readable(const struct checking *c, const char *path)
+{
+    cleanup_strbuf struct strbuf b = {0};
+
+    add_path(&b, c->in->from);
+    if (path != NULL) {
+        strbuf_adds(&b, "/");
+        add_path(&b, path);
+    }
+    return host_path_no_rights(c->err, "input", b.data);
+}
+
 static int refuse_size(const struct checking *c, const char *path, const char *how, uint64_t size)
 {
     char most[UNIT_TEXT_SIZE], has[UNIT_TEXT_SIZE];
@@ -100,6 +117,13 @@ static const char *kind_of(mode_t mode)
 
 /* ---- one file ---- */
 
+/* Whether cupel has the right to read it, whoever may in the job. */
+static bool may_read(int fd, bool directory)
+{
+    return faccessat(fd, "", directory ? R_OK | X_OK : R_OK, AT_EACCESS | AT_EMPTY_PATH) == 0 ||
+           errno != EACCES;
+}
+
 /* Another user's file with a further name here is that user's, and no part of what was handed in.
  */
 static bool is_of_another(const struct checking *c, const struct stat *st)
@@ -107,8 +131,8 @@ static bool is_of_another(const struct checking *c, const struct stat *st)
     return !c->is_copy && st->st_nlink > 1 && st->st_uid != c->owner;
 }
 
-static int check_file(struct checking *c, const struct submission_place *at, const char *name,
-                      const char *path, const struct stat *st)
+static int check_file(struct checking *c, const struct submission_place *at, int fd,
+                      const char *name, const char *path, const struct stat *st)
 {
     uint64_t size = (uint64_t)st->st_size;
     bool is_allowed = c->allowed == NULL || patterns_match(c->allowed, &at->allowed, name, false);
@@ -117,6 +141,8 @@ static int check_file(struct checking *c, const struct submission_place *at, con
         return refuse(c, path, "is not among what is `allowed`");
     if (is_of_another(c, st))
         return refuse(c, path, "is a hard link to a file of another user");
+    if (!may_read(fd, false))
+        return not_readable(c, path);
     if (c->in->max_size == 0)
         return 0;
     if (size > c->in->max_size)
@@ -141,7 +167,7 @@ static int enter(struct checking *c, const struct submission_place *at, const ch
     if (below.fd < 0 && errno == ENOENT)
         r = 0; /* no longer */
     else if (below.fd < 0)
-        r = refuse(c, c->path.data, "cannot be read");
+        r = not_readable(c, c->path.data);
     else if (below.depth > DEPTH_MAX)
         r = refuse(c, c->path.data, "is too deep a directory");
     else {
@@ -181,13 +207,13 @@ static int check_entry(struct checking *c, const struct submission_place *at, co
     if (fd < 0 && errno == ENOENT)
         return 0; /* no longer */
     if (fd < 0 || fstat(fd, &st) < 0)
-        return refuse(c, c->path.data, "cannot be looked at");
+        return not_readable(c, c->path.data);
     if (at->asks_seen)
         what = seen_look(&c->seen, &at->seen, name, S_ISDIR(st.st_mode), &below);
     if (what != SEEN_NOT && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
         r = refuse(c, c->path.data, kind_of(st.st_mode));
     else if (what != SEEN_NOT && S_ISREG(st.st_mode))
-        r = check_file(c, at, name, c->path.data, &st);
+        r = check_file(c, at, fd, name, c->path.data, &st);
     if (r == 0 && what != SEEN_NOT && c->required != NULL &&
         patterns_match(c->required, &at->required, name, false) && S_ISDIR(st.st_mode))
         r = refuse(c, c->path.data, "is a directory, where a file is `required`");
@@ -266,7 +292,7 @@ static int check_directory(struct checking *c, struct submission_place *top, int
 
     top->fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (top->fd < 0)
-        return refuse(c, NULL, "cannot be read");
+        return not_readable(c, NULL);
     top->asks_seen = !c->is_copy && seen_begin(&c->seen, c->in);
     if (top->asks_seen)
         seen_at_top(&c->seen, &top->seen);
@@ -277,12 +303,12 @@ static int check_directory(struct checking *c, struct submission_place *top, int
 }
 
 /* A single file is what is in it: its own name is what the patterns are about. */
-static int check_single(struct checking *c, const struct submission_place *top,
+static int check_single(struct checking *c, const struct submission_place *top, int fd,
                         const struct stat *st)
 {
     const char *slash = strrchr(c->in->from, '/');
     const char *name = slash != NULL ? slash + 1 : c->in->from;
-    int r = check_file(c, top, name, NULL, st);
+    int r = check_file(c, top, fd, name, NULL, st);
 
     if (r == 0 && c->required != NULL)
         (void)patterns_match(c->required, &top->required, name, false);
@@ -297,13 +323,15 @@ int submission_check(int fd, const struct jobs_input *in, bool is_copy, struct c
     struct stat st;
     int r;
 
-    if (!jobs_input_is_bounded(in) || (!is_copy && weakened("submission-source")))
-        return 0;
     if (fstat(fd, &st) < 0)
         return -errno;
+    if (in->host.untrusted && !may_read(fd, S_ISDIR(st.st_mode)))
+        return not_readable(&c, NULL);
+    if (!jobs_input_is_bounded(in) || (!is_copy && weakened("submission-source")))
+        return 0;
     c.owner = st.st_uid;
     begin(&c, &top);
-    r = S_ISDIR(st.st_mode) ? check_directory(&c, &top, fd) : check_single(&c, &top, &st);
+    r = S_ISDIR(st.st_mode) ? check_directory(&c, &top, fd) : check_single(&c, &top, fd, &st);
     if (r == 0)
         r = check_required(&c);
     place_free(&top);
