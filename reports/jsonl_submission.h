@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* jsonl_submission: what results.jsonl says of submissions and their cases. Private to reports/. */
+/* jsonl_submission: what results.jsonl says of submissions and their cases. Private to
+ * reports/ and the rooms in it. */
 #pragma once
 
 #include "reports/reports.h"

@@ -181,6 +181,8 @@ static int run_grading(struct grade_arguments *a, const struct grading *g)
     int code;
 
     code = cli_load_graded(&graded, &g->how, &plan);
+    if (code == 0 && grade_check(&a->o, plan, &err) < 0)
+        code = cli_fail(&err);
     if (code == 0)
         code = run_references(a, g, plan);
     if (code == 0) {

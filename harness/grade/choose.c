@@ -118,6 +118,39 @@ unsigned grade_slots(const struct grade_options *o)
     return cores > 0 && cores < o->run.slots ? (unsigned)cores : o->run.slots;
 }
 
+int grade_check(const struct grade_options *o, struct jobs_plan *plan, struct cupel_error *err)
+{
+    struct class_wanted wanted = {.by = o->by};
+    cleanup_free struct reports_submission *list = NULL;
+    cleanup_strbuf struct strbuf remarks = {0}; /* known already */
+    struct reports_score_group whole = {0};
+    struct grade_chosen chosen = {0};
+    struct roster *roster = NULL;
+    size_t n = 0;
+    int r = grade_choose(o, plan, &chosen, err);
+
+    if (r == 0 && o->roster != NULL)
+        r = roster_read(o->roster, &roster, &remarks, err);
+    list = xcalloc(plan->n_judged + 1, sizeof(*list));
+    for (size_t i = 0; r == 0 && i < plan->n_judged; i++) {
+        const struct jobs_judged *j = &plan->judged[i];
+
+        if (j->n > 0 && grade_is_judged(&chosen, j))
+            list[n++] = (struct reports_submission){.id = j->name,
+                                                    .of = chosen.job,
+                                                    .file = plan->file,
+                                                    .values = plan->jobs[j->first].matrix,
+                                                    .groups = &whole,
+                                                    .n_groups = 1};
+    }
+    wanted.roster = roster;
+    if (r == 0 && n > 0)
+        r = class_check(&wanted, list, n, err);
+    roster_free(roster);
+    grade_chosen_free(&chosen);
+    return r;
+}
+
 int grade_run(const struct grade_options *o, const struct grade_chosen *c, const char *out,
               int *ret_exit, struct cupel_error *err)
 {

@@ -47,6 +47,9 @@ struct grade_options {
     bool is_part; /* other submissions are left as they were graded before */
     bool verbose; /* tell of each case */
 };
+/* Says what cannot be put into a table, before anything is run: two submissions of one student,
+ * whom the roster may have made one. */
+int grade_check(const struct grade_options *o, struct jobs_plan *plan, struct cupel_error *err);
 /* Lists the file's own solutions, for a second reading of it in which they are the submissions. */
 void grade_references_list(const struct jobs_plan *plan, struct grade_named *ret);
 /* Runs them (`references`: that reading) and compares what comes of them with what the file says.

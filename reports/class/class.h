@@ -110,6 +110,10 @@ struct class_wanted {
  * the directory open in *ret_dir: logs are read from it. */
 int class_read(const char *out, const struct class_wanted *wanted, struct class_table **ret,
                int *ret_dir, struct cupel_error *err);
+/* Says before a run what class_read would say after it: whether its submissions, of which `id`,
+ * `of`, `values` and `file` are looked at, are of one student each, and of one job. */
+int class_check(const struct class_wanted *wanted, const struct reports_submission *list, size_t n,
+                struct cupel_error *err);
 void class_free(struct class_table *t);
 const struct class_submission *class_find(const struct class_table *t, const char *student);
 

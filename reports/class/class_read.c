@@ -4,6 +4,7 @@
 #include "base/weaken.h"
 #include "reports/class/class.h"
 #include "reports/json_lines.h"
+#include "reports/jsonl_submission.h"
 #include "reports/outdir.h"
 
 #include <fcntl.h>
@@ -457,7 +458,8 @@ static int refuse_equal(const struct class_table *t, struct cupel_error *err)
         (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "'%s' and '%s' are both of student '%s'",
                               a->id != NULL ? a->id : "nothing", b->id != NULL ? b->id : "nothing",
                               a->student);
-        cupel_error_hint(err, "name with --by the key of the matrix that tells students apart");
+        cupel_error_hint(err, "grade one of them, or name with --by the key of the matrix that "
+                              "tells students apart");
         return -EINVAL;
     }
     return 0;
@@ -562,6 +564,49 @@ static int open_results(const char *out, int *ret, struct cupel_error *err)
     return 0;
 }
 
+/* Makes the table of what has been read; 0, or what is wrong with it. */
+static int finish_table(struct class_reader *r, const char *out, struct class_table **ret,
+                        struct cupel_error *err)
+{
+    int code;
+
+    sort_parts(r);
+    code = check_read(r, out, err);
+    if (code < 0)
+        return code;
+    join_parts(r);
+    name_students(r);
+    spell_names(r);
+    return make_table(r, ret, err);
+}
+
+static void free_lists(struct class_reader *r)
+{
+    free(r->cases);
+    free(r->list);
+    free(r->others);
+    strbuf_free(&r->scratch);
+}
+
+int class_check(const struct class_wanted *wanted, const struct reports_submission *list, size_t n,
+                struct cupel_error *err)
+{
+    struct class_reader r = {.arena = arena_new(), .wanted = wanted};
+    struct class_table *table = NULL;
+    int code;
+
+    for (size_t i = 0; i < n; i++) {
+        json_t *line = jsonl_submission(&list[i]);
+
+        (void)take_line(&r, line);
+        json_decref(line);
+    }
+    code = finish_table(&r, "", &table, err);
+    arena_free(r.arena);
+    free_lists(&r);
+    return code;
+}
+
 int class_read(const char *out, const struct class_wanted *wanted, struct class_table **ret,
                int *ret_dir, struct cupel_error *err)
 {
@@ -575,23 +620,13 @@ int class_read(const char *out, const struct class_wanted *wanted, struct class_
             (void)cupel_error_set(err, CUPEL_ERROR_INPUT, code, "cannot read the results in '%s'",
                                   out);
     }
-    sort_parts(&r);
     if (code == 0)
-        code = check_read(&r, out, err);
-    if (code == 0) {
-        join_parts(&r);
-        name_students(&r);
-        spell_names(&r);
-        code = make_table(&r, ret, err);
-    }
+        code = finish_table(&r, out, ret, err);
     if (code == 0)
         *ret_dir = steal_fd(&dir);
     else
         arena_free(r.arena);
-    free(r.cases);
-    free(r.list);
-    free(r.others);
-    strbuf_free(&r.scratch);
+    free_lists(&r);
     return code;
 }
 

@@ -49,22 +49,40 @@ struct reading {
     size_t room;
     struct strbuf *problems;
     unsigned n_problems;
+    /* the first of them, in the order of lines: some are known only when all has been read */
+    struct roster_problem {
+        unsigned line;
+        char *text;
+    } first[PROBLEMS_MAX + 1];
 };
 
 static void BASE_PRINTF(3, 4) problem(struct reading *r, unsigned line, const char *fmt, ...)
 {
+    size_t at = r->n_problems < PROBLEMS_MAX ? r->n_problems : PROBLEMS_MAX, last = at;
     cleanup_strbuf struct strbuf text = {0};
     va_list ap;
 
-    if (r->n_problems++ >= PROBLEMS_MAX)
-        return;
     va_start(ap, fmt);
     strbuf_vaddf(&text, fmt, ap);
     va_end(ap);
-    text_add_line(r->problems, r->file);
-    strbuf_addf(r->problems, ":%u: ", line);
-    text_add_line(r->problems, text.data);
-    strbuf_adds(r->problems, "\n");
+    for (; at > 0 && r->first[at - 1].line > line; at--)
+        r->first[at] = r->first[at - 1];
+    r->first[at] = (struct roster_problem){line, steal_ptr(text.data)};
+    r->n_problems++;
+    if (last == PROBLEMS_MAX)
+        free(steal_ptr(r->first[last].text));
+}
+
+/* Writes down the first problems. */
+static void tell_problems(struct reading *r)
+{
+    for (size_t i = 0; i < PROBLEMS_MAX && i < r->n_problems; i++) {
+        text_add_line(r->problems, r->file);
+        strbuf_addf(r->problems, ":%u: ", r->first[i].line);
+        text_add_line(r->problems, r->first[i].text);
+        strbuf_adds(r->problems, "\n");
+        free(r->first[i].text);
+    }
 }
 
 /* ---- rows ---- */
@@ -373,6 +391,7 @@ int roster_parse(const char *file, const char *data, size_t n, struct roster **r
     r->roster->arena = arena_new();
     read_all(r);
     found = r->n_problems;
+    tell_problems(r);
     if (found == 0)
         *ret = steal_ptr(r->roster);
     roster_free(r->roster);

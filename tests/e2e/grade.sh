@@ -87,6 +87,20 @@ grade --no-reference course.yaml
 expect_stderr 'scores that are others than before: 0; new submissions: 1'
 rm -r class/new
 
+it "two submissions of one student are told before anything is run"
+program class/ann.2 'echo 3'
+grade --roster roster.csv course.yaml
+expect_exit 2
+expect_stderr "'grade/SUBMISSION=ann' and 'grade/SUBMISSION=ann.2' are both of student 'ann'"
+expect_not grep -q 'solutions first\|3 cases each' stderr
+rm -r class/ann.2
+printf '%s\n' 'id,name' bob,Bob ann,Ann ann,Anne bob >wrong.csv
+grade --roster wrong.csv course.yaml
+expect_exit 2
+expect_equal "$(grep '^wrong.csv' stderr)" "wrong.csv:4: id 'ann' stands in line 3 already
+wrong.csv:5: there is 1 field here and 2 in the first line"
+expect_not grep -q 'solutions first\|3 cases each' stderr
+
 it "what has a verdict and has not changed is not run, unless --no-cache says so"
 # ran: the ids that the last grading has run
 ran() { jq -rs 'map(select(.attempts and (.cached | not)).id) | sort | join(" ")' out/results.jsonl; }

@@ -85,9 +85,14 @@ static void test_what_is_wrong_has_its_line(void **state)
                     "r.csv:5: there are 3 fields here and 2 in the first line\n"
                     "r.csv:6: the id is empty\n"
                     "r.csv:7: id '1' stands in line 2 already\n");
+    /* what is found out at the end stands where it belongs */
+    expect_problems("id,name\n2,a\n1,a\n1,b\n2,c\n3\n",
+                    "r.csv:4: id '1' stands in line 3 already\n"
+                    "r.csv:5: id '2' stands in line 2 already\n"
+                    "r.csv:6: there is 1 field here and 2 in the first line\n");
     expect_problems("id,name\n1,\"a\nb\"x,y\n2,\"open\n3,c\n",
-                    "r.csv:3: after closing quotes comes a separator or the end of the line\n"
                     "r.csv:2: there are 3 fields here and 2 in the first line\n"
+                    "r.csv:3: after closing quotes comes a separator or the end of the line\n"
                     "r.csv:4: the quotes that are opened here are not closed\n");
     expect_problems("id,name\n1,\xff\n2,\x1b[2J\n3,\xe2\x80\xae\n",
                     "r.csv:2: a field is not UTF-8: save the file as CSV in UTF-8\n"
@@ -115,12 +120,14 @@ static void test_bounds(void **state)
         strbuf_adds(&wide, "x");
     expect_problems(wide.data, "r.csv:2: a field has at most 1000 bytes\n");
     strbuf_adds(&many, "id,name\n");
+    strbuf_adds(&many, "x,a\nx,b\n");
     for (unsigned i = 0; i < 60; i++)
         strbuf_addf(&many, "%u\n", i);
     assert_int_equal(roster_parse("r.csv", many.data, many.len, &r, &problems, &err), -EINVAL);
-    assert_non_null(strstr(err.message, "60 problems, of which the first are shown"));
-    assert_non_null(strstr(problems.data, "r.csv:21: "));
-    assert_null(strstr(problems.data, "r.csv:22: "));
+    assert_non_null(strstr(err.message, "61 problems, of which the first are shown"));
+    assert_non_null(strstr(problems.data, "r.csv:3: id 'x' stands in line 2 already\nr.csv:4: "));
+    assert_non_null(strstr(problems.data, "r.csv:22: "));
+    assert_null(strstr(problems.data, "r.csv:23: "));
 }
 
 int main(void)
