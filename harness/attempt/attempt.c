@@ -26,8 +26,12 @@
 static void receive_order(struct attempt *a)
 {
     struct slot_message m;
-    ssize_t n = recv(a->ctx->orders, &m, sizeof(m), MSG_DONTWAIT);
+    ssize_t n;
 
+    attempt_receive_events(a); /* what was before the order */
+    if (a->quiet)
+        return; /* and the order is for the next one */
+    n = recv(a->ctx->orders, &m, sizeof(m), MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (a->facts->cause == CAUSE_NONE)

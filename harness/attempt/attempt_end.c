@@ -23,10 +23,19 @@ void attempt_note_cause(struct attempt *a, enum attempt_cause cause, bool of_ste
         f->cpu_at_cause_ns = 0;
 }
 
-/* Whether PID 1 is to live on, so that `after` runs in the job's sandbox. */
+/* Says whether the command of the next step may run though we have not heard of it. */
+static bool may_have_begun(const struct attempt *a)
+{
+    return (a->between_steps || !a->facts->steps[a->step].started) &&
+           sandbox_may_have_begun(&a->sandbox);
+}
+
+/* Whether PID 1 is to live on, so that `after` runs in the job's sandbox. Where the command only
+ * may have begun, PID 1 knows: it says so, or that it could not be executed. */
 static bool has_after_to_run(const struct attempt *a)
 {
-    return a->job->after != NULL && a->has_sandbox && a->facts->started_ns != 0 && !a->forced;
+    return a->job->after != NULL && a->has_sandbox && !a->forced &&
+           (a->facts->started_ns != 0 || may_have_begun(a));
 }
 
 void attempt_kill(struct attempt *a)
@@ -48,13 +57,20 @@ void attempt_kill(struct attempt *a)
     a->kill_at = LIMITS_NEVER;
 }
 
+/* Says whether there is a command that could care for a signal. */
+static bool may_run(const struct attempt *a)
+{
+    const struct step_facts *s = &a->facts->steps[a->step];
+
+    return (s->started && !s->ended) || may_have_begun(a);
+}
+
 void attempt_terminate(struct attempt *a)
 {
     if (a->killed || a->kill_at != LIMITS_NEVER)
         return;
-    /* no command that could care, or no time for it to */
-    if (a->facts->steps[a->step].ended || !a->facts->steps[a->step].started ||
-        a->job->timeout_grace == 0) {
+    /* PID 1 has the signal wait until it has said that the command began */
+    if (!may_run(a) || a->job->timeout_grace == 0) {
         attempt_kill(a);
         return;
     }

@@ -348,6 +348,7 @@ struct sandbox_job {
     bool has_ids; /* once a step was started: who its commands are, in the job */
     uint32_t uid, gid;
     uint64_t max_rss_init, max_rss;        /* private: PID 1's own, and the largest's of the job */
+    bool went;                             /* private: of a held one, sandbox_go was called */
     struct sandbox_talk talk;              /* private */
     const struct setup_progress *progress; /* private */
 };
@@ -416,6 +417,9 @@ void sandbox_forget(struct sandbox_job *job);
 int sandbox_setup_error(const struct sandbox_event *event, struct cupel_error *err);
 /* The set-up step that PID 1 is at, or the command that it starts. */
 const char *sandbox_setup_at(const struct sandbox_job *job);
+/* Says whether the command of a step that PID 1 has not said anything of yet may have been executed
+ * all the same: PID 1 hears of it a moment later, and says so another moment later. */
+bool sandbox_may_have_begun(const struct sandbox_job *job);
 /* Returns how large a stack may grow in a job that does not say. */
 uint64_t sandbox_stack_default(void);
 /* Tells the most memory that one process of the job had in its pages, of those that have ended;

@@ -204,6 +204,48 @@ expect_equal "$(jq -r 'select(.verdict == "cancelled") | .id' out/results.jsonl 
 expect_evidence n0 '^cancelled by the user before it started$'
 expect_clean
 
+# What is decided by whether a command runs, while its PID 1, which is stopped, has not said that it does.
+has_child() { [[ -n $(children "$1") ]]; }
+# told PID: it is gone, or a SIGTERM waits for it.
+told() {
+    local waits
+    waits=$(awk '$1 == "ShdPnd:" {print $2}' "/proc/$1/status" 2>/dev/null)
+    [[ -z $waits ]] || (((0x$waits & 1 << 14) != 0))
+}
+it "Ctrl-C when the command runs and PID 1 has not said so: it has its grace, and \`after\` runs"
+with_ten 'n: {run: "trap '"'echo bye; exit 0'"' TERM; sleep 1000 & wait", timeout-grace: 1m, after: {run: "echo after"}}' >unsaid.yaml
+hold_one unsaid.yaml -j 1
+kill -STOP "$one"
+kill -KILL "$sleeper"
+expect wait_until 30 has_child "$command"
+kill -INT "$CUPEL_PID"
+expect wait_until 30 told "$one"
+kill -CONT "$one"
+cupel_wait
+expect_exit 130
+expect_verdict n cancelled
+expect_log n '^bye$'
+expect_log n '^after$'
+expect_evidence n0 '^cancelled by the user before it started$'
+expect_clean
+
+it "a SIGTERM for a command that had ended by itself does not hit \`after\`"
+with_ten 'n: {run: "sleep 1000 || true", after: {run: "sleep 1; echo after"}}' >late.yaml
+childless() { [[ -e /proc/$1/status ]] && ! has_child "$1"; }
+hold_one late.yaml -j 1
+kill -KILL "$sleeper"
+expect wait_until 30 has_child "$command"
+kill -STOP "$slot"
+# shellcheck disable=SC2046 # one or more pids
+kill -KILL $(children "$command")
+expect wait_until 30 childless "$one"
+kill -TERM "$one" # as the slot would, if it had decided so before
+kill -CONT "$slot"
+cupel_wait
+expect_exit 0
+expect_log n '^after$'
+expect_equal "$(result n '.notes // [] | length')" 0
+
 it "--trace-setup tells what each step took, where, and whether it was ahead"
 cupel_start ten.yaml -j 1 --trace-setup
 expect wait_until 30 sleeps

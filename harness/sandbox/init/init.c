@@ -616,6 +616,18 @@ static void set_verdict(struct init_context *ctx, const char *verdict)
     ctx->given.env = env;
 }
 
+/* Forgets a SIGTERM for the commands of a step that had ended before it came: the next one's are
+ * not meant. */
+static void forget_signals(void)
+{
+    const struct timespec now = {0};
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigtimedwait(&set, NULL, &now);
+}
+
 /* Waits for an order of the slot, and returns which step comes next; anything else is the end. */
 static unsigned wait_for_step_order(struct init_context *ctx, unsigned step)
 {
@@ -625,6 +637,7 @@ static unsigned wait_for_step_order(struct init_context *ctx, unsigned step)
     do /* an order to end may come when the command has ended by itself */
         n = recv(ctx->given.control, &order, sizeof(order), 0);
     while ((n < 0 && errno == EINTR) || (n == 1 && order.order == INIT_ORDER_END));
+    forget_signals();
     if (n == 1 && order.order == INIT_ORDER_GO)
         return step + 1;
     if (n != (ssize_t)sizeof(order) || order.order != INIT_ORDER_STEP)

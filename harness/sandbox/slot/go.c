@@ -29,6 +29,7 @@ void sandbox_go(struct sandbox_job *job)
 
     /* a failure means that the command is gone, which PID 1 tells; closed once it has begun, since
      * it may still have to say that it is ready */
+    job->went = true;
     if (job->hold >= 0)
         (void)send(job->hold, &go, 1, MSG_NOSIGNAL);
 }

@@ -165,6 +165,8 @@ static void fill_context(struct start *s, struct init_context *ctx)
     ctx->given.progress = s->stage->progress;
     ctx->given.late = s->request->late ? s->stage->late : NULL;
     s->job.progress = s->stage->progress;
+    if (s->job.progress != NULL) /* of an earlier job, until PID 1 runs */
+        atomic_store_explicit(&s->stage->progress->at, 0, memory_order_relaxed);
     if (s->request->kept != NULL) {
         ctx->given.has_ids = true;
         ctx->uid = s->request->kept->uid;

@@ -120,10 +120,20 @@ unsigned steps_causes(size_t step, int errnum)
     return is_of_machine(errnum) ? 0 : causes & ~(unsigned)SANDBOX_BY_MEMORY;
 }
 
+static uint32_t progress_at(const struct sandbox_job *job)
+{
+    return job->progress != NULL ? atomic_load_explicit(&job->progress->at, memory_order_relaxed)
+                                 : 0;
+}
+
+bool sandbox_may_have_begun(const struct sandbox_job *job)
+{
+    return progress_at(job) == SETUP_EXEC && (job->hold < 0 || job->went);
+}
+
 const char *sandbox_setup_at(const struct sandbox_job *job)
 {
-    uint32_t at =
-        job->progress != NULL ? atomic_load_explicit(&job->progress->at, memory_order_relaxed) : 0;
+    uint32_t at = progress_at(job);
 
     return at == PROGRESS_LEFTOVERS ? "leftovers" : sandbox_step_name(at);
 }
