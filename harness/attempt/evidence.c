@@ -4,14 +4,16 @@
 
 #include "harness/attempt/first_aid.h"
 
-static const char *plural(uint64_t n)
+const char *evidence_plural(uint64_t n)
 {
     return n == 1 ? "" : "s";
 }
 
-static bool get(const struct attempt_facts *f, enum cgroup_figure figure, uint64_t *ret)
+uint64_t evidence_oom_kills(const struct attempt_facts *facts)
 {
-    return cgroup_usage_get(&f->usage, figure, ret);
+    uint64_t n = 0;
+
+    return cgroup_usage_get(&facts->usage, CGROUP_OOM_KILLS, &n) ? n : 0;
 }
 
 /* ---- memory that ran out ---- */
@@ -54,7 +56,7 @@ void evidence_around(const struct jobs_job *job, const struct attempt_facts *f, 
     say_whose(&f->oom, b);
     if (f->started_ns != 0 && f->cause == CAUSE_AROUND && f->cause_ns >= f->started_ns)
         strbuf_addf(b, " after %s", unit_format_duration(f->cause_ns - f->started_ns, text));
-    if (get(f, CGROUP_OOM_KILLS, &n) && n > 0)
+    if (cgroup_usage_get(&f->usage, CGROUP_OOM_KILLS, &n) && n > 0)
         strbuf_addf(b, ", and the kernel killed %llu process%s of the job", (unsigned long long)n,
                     n == 1 ? "" : "es");
     if (f->init_out_of_memory)
@@ -66,7 +68,7 @@ void evidence_around(const struct jobs_job *job, const struct attempt_facts *f, 
             jobs_limit_format(JOBS_LIMIT_MEMORY, job->limits.value[JOBS_LIMIT_MEMORY], text));
     else
         strbuf_adds(b, "; the job has no memory limit");
-    if (get(f, CGROUP_MEMORY_PEAK_BYTES, &n))
+    if (cgroup_usage_get(&f->usage, CGROUP_MEMORY_PEAK_BYTES, &n))
         strbuf_addf(b, ", its peak was %s", unit_format_size(n, text));
     evidence_add_victim(f, b);
     strbuf_addf(
@@ -87,7 +89,7 @@ static void say_faults(const struct attempt_facts *f, struct strbuf *b)
 {
     if (f->has_major_faults)
         strbuf_addf(b, ", %llu major fault%s", (unsigned long long)f->major_faults,
-                    plural(f->major_faults));
+                    evidence_plural(f->major_faults));
 }
 
 void evidence_thrashing(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
@@ -175,7 +177,8 @@ static bool refused_itself(const struct jobs_job *job, const struct attempt_fact
 
     if (!jobs_limit_is_set(&job->limits, JOBS_LIMIT_PIDS))
         return false;
-    return !get(f, CGROUP_PIDS_PEAK, &peak) || peak >= job->limits.value[JOBS_LIMIT_PIDS];
+    return !cgroup_usage_get(&f->usage, CGROUP_PIDS_PEAK, &peak) ||
+           peak >= job->limits.value[JOBS_LIMIT_PIDS];
 }
 
 bool evidence_refused_around(const struct jobs_job *job, const struct attempt_facts *f,
@@ -183,7 +186,7 @@ bool evidence_refused_around(const struct jobs_job *job, const struct attempt_fa
 {
     uint64_t refused = 0, peak;
 
-    (void)get(f, CGROUP_PIDS_REFUSED, &refused);
+    (void)cgroup_usage_get(&f->usage, CGROUP_PIDS_REFUSED, &refused);
     if (refused > 0 ? refused_itself(job, f) : f->around.pids_refused == 0)
         return false;
     if (refused == 0)
@@ -193,7 +196,7 @@ bool evidence_refused_around(const struct jobs_job *job, const struct attempt_fa
     if (f->around.pids_max != 0)
         strbuf_addf(b, ": the group around cupel, %s, has a limit of %llu processes",
                     f->around.pids_by, (unsigned long long)f->around.pids_max);
-    if (get(f, CGROUP_PIDS_PEAK, &peak))
+    if (cgroup_usage_get(&f->usage, CGROUP_PIDS_PEAK, &peak))
         strbuf_addf(b, "; the job had %llu at most", (unsigned long long)peak);
     if (jobs_limit_is_set(&job->limits, JOBS_LIMIT_PIDS))
         strbuf_addf(b, " of its %llu", (unsigned long long)job->limits.value[JOBS_LIMIT_PIDS]);
@@ -214,7 +217,8 @@ static void add_interaction(const struct attempt_facts *f, uint64_t last, struct
         return;
     }
     strbuf_addf(b, "; the %s wrote last (%llu byte%s in all, %s after the start)",
-                by_job ? "program" : "interactor", (unsigned long long)bytes, plural(bytes),
+                by_job ? "program" : "interactor", (unsigned long long)bytes,
+                evidence_plural(bytes),
                 unit_format_duration(last > f->started_ns ? last - f->started_ns : 0, text));
     if (by_job)
         strbuf_adds(b, f->pair.is_line ? ": was all of its output flushed?"
@@ -255,9 +259,10 @@ void evidence_add_refused_forks(const struct jobs_job *job, const struct attempt
 
     if (evidence_refused_around(job, f, &around))
         strbuf_addf(b, "; %s", around.data);
-    else if (get(f, CGROUP_PIDS_REFUSED, &refused) && refused > 0)
+    else if (cgroup_usage_get(&f->usage, CGROUP_PIDS_REFUSED, &refused) && refused > 0)
         strbuf_addf(b, "; %llu fork%s refused at pids: %llu", (unsigned long long)refused,
-                    plural(refused), (unsigned long long)job->limits.value[JOBS_LIMIT_PIDS]);
+                    evidence_plural(refused),
+                    (unsigned long long)job->limits.value[JOBS_LIMIT_PIDS]);
 }
 
 /* Thousandths of a core. */
@@ -290,7 +295,8 @@ static void say_high(const struct attempt_facts *f, struct strbuf *b)
                 "; the group around cupel, %s, was slowed down %llu time%s for being above its "
                 "memory.high %s",
                 f->around.high_by, (unsigned long long)f->around.high_events,
-                plural(f->around.high_events), unit_format_size(f->around.memory_high, text));
+                evidence_plural(f->around.high_events),
+                unit_format_size(f->around.memory_high, text));
 }
 
 void evidence_of_time(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)

@@ -6,6 +6,10 @@
 #include "harness/attempt/facts.h"
 #include "jobs/jobs.h"
 
+/* Returns what the noun after this number ends in: "" of one, otherwise "s". */
+const char *evidence_plural(uint64_t n);
+/* Returns how many processes of the job's group the kernel took for want of memory. */
+uint64_t evidence_oom_kills(const struct attempt_facts *facts);
 /* The memory of what is around the job ran out: whose, and what to do. Of the verdict `error`. */
 void evidence_around(const struct jobs_job *job, const struct attempt_facts *facts,
                      struct strbuf *b);

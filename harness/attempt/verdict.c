@@ -6,231 +6,12 @@
 #include "base/weaken.h"
 #include "harness/attempt/evidence.h"
 #include "harness/attempt/first_aid.h"
-#include "harness/attempt/limits_in_force.h"
 #include "harness/attempt/misread_list.h"
+#include "harness/attempt/verdict_cause.h"
 #include "harness/sandbox/sandbox.h"
 
 #include <string.h>
 #include <sys/wait.h>
-
-static const char *plural(uint64_t n)
-{
-    return n == 1 ? "" : "s";
-}
-
-static bool get(const struct attempt_facts *f, enum cgroup_figure figure, uint64_t *ret)
-{
-    return cgroup_usage_get(&f->usage, figure, ret);
-}
-
-static uint64_t oom_kills(const struct attempt_facts *f)
-{
-    uint64_t n = 0;
-
-    return get(f, CGROUP_OOM_KILLS, &n) ? n : 0;
-}
-
-/* Returns the limit that struck: the step's own where the facts say so. */
-static uint64_t limit_of(const struct jobs_job *job, const struct attempt_facts *f,
-                         enum jobs_limit which)
-{
-    const struct jobs_limits *l =
-        f->cause_is_step_limit ? &job->steps[f->cause_step].limits : &job->limits;
-
-    return l->value[which];
-}
-
-static void add_wall(struct strbuf *b, const char *before, uint64_t from, uint64_t to)
-{
-    char text[UNIT_TEXT_SIZE];
-
-    if (from != 0 && to >= from)
-        strbuf_addf(b, "%s%s", before, unit_format_duration(to - from, text));
-}
-
-/* ---- one writer of evidence a verdict ---- */
-
-/* Names a job's services too: they are in the same network, and nobody tells whose a socket is. */
-static void add_queues(struct strbuf *b, const struct jobs_job *job, const struct attempt_facts *f)
-{
-    const struct {
-        const char *whose;
-        uint64_t bytes;
-        const char *why;
-    } kinds[] = {
-        {"netlink", f->queue_bytes.netlink, "counts"},
-        {"TCP, UDP and raw", f->queue_bytes.internet, "bounds"},
-    };
-
-    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-        char text[UNIT_TEXT_SIZE];
-
-        if (kinds[i].bytes > 0)
-            strbuf_addf(b, ": the queues of its %s sockets%s hold %s, which no control group %s",
-                        kinds[i].whose, job->services != NULL ? ", and its services'," : "",
-                        unit_format_size(kinds[i].bytes, text), kinds[i].why);
-    }
-}
-
-static void say_memory(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
-{
-    char text[UNIT_TEXT_SIZE];
-    uint64_t peak, kills = oom_kills(f);
-
-    strbuf_addf(b, "memory limit %s reached",
-                jobs_limit_format(JOBS_LIMIT_MEMORY, job->limits.value[JOBS_LIMIT_MEMORY], text));
-    add_wall(b, " after ", f->started_ns,
-             f->cause == CAUSE_MEMORY && f->cause_ns < f->ended_ns ? f->cause_ns : f->ended_ns);
-    if (f->queue_bytes.netlink + f->queue_bytes.internet > 0) {
-        add_queues(b, job, f);
-        return;
-    }
-    if (kills > 0)
-        strbuf_addf(b, ": %llu OOM kill%s", (unsigned long long)kills, plural(kills));
-    if (get(f, CGROUP_MEMORY_PEAK_BYTES, &peak))
-        strbuf_addf(b, "%s peak %s", kills > 0 ? "," : ":", unit_format_size(peak, text));
-    evidence_add_victim(f, b);
-    evidence_add_thrashing(f, b);
-    evidence_add_refused_forks(job, f, b);
-}
-
-/* Tells what has ended the job, where that is not its limit. */
-static void say_killed(const struct jobs_job *job, const struct attempt_facts *f,
-                       enum jobs_limit which, struct strbuf *b)
-{
-    const struct jobs_limits *l =
-        f->cause_is_step_limit ? &job->steps[f->cause_step].limits : &job->limits;
-    enum jobs_limit kill = jobs_limit_kill_of(which);
-    char text[UNIT_TEXT_SIZE];
-
-    if (!f->cause_afterwards && kill != JOBS_LIMIT_COUNT && jobs_limit_is_set(l, kill))
-        strbuf_addf(b, ", where it was ended (kill: %s)",
-                    unit_format_duration(l->value[kill], text));
-}
-
-static void say_timeout(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
-{
-    char text[UNIT_TEXT_SIZE];
-    uint64_t to = f->cause_afterwards && f->steps[f->cause_step].ended
-                      ? f->steps[f->cause_step].ended_ns
-                      : f->cause_ns;
-    uint64_t from = f->cause_is_step_limit ? f->steps[f->cause_step].started_ns : f->started_ns;
-    const char *how = f->silent_from_ns != 0    ? ", still running after "
-                      : f->cause_set_up != NULL ? ": still being set up after "
-                      : f->cause_afterwards     ? ": ended after "
-                                                : ": still running after ";
-
-    if (f->cause_is_step_limit &&
-        f->cause_set_up != NULL) /* its time counts from the end of the one before */
-        from = f->steps[f->cause_step - 1].ended_ns;
-    strbuf_addf(b, "%s limit %s reached", jobs_limit_table[facts_limit_of_time(f)].key,
-                unit_format_duration(limit_of(job, f, facts_limit_of_time(f)), text));
-    add_wall(b, ": no output for ", f->silent_from_ns, f->cause_ns);
-    add_wall(b, how, from, to);
-    say_killed(job, f, facts_limit_of_time(f), b);
-    if (f->cause_set_up != NULL)
-        strbuf_addf(b, ", at '%s'", f->cause_set_up);
-    if (f->cpu_at_cause_ns != 0)
-        strbuf_addf(b, " (CPU used: %s)", unit_format_duration(f->cpu_at_cause_ns, text));
-    if (f->grace_used_up)
-        strbuf_addf(b, "; SIGTERM did not end it within %s, SIGKILL did",
-                    unit_format_duration(job->timeout_grace, text));
-    evidence_add_pair(f, b);
-    first_aid_of_ended(job, f, f->cause_step, b);
-    evidence_of_time(job, f, b);
-}
-
-static void say_cpu(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
-{
-    char text[UNIT_TEXT_SIZE];
-    uint64_t before = f->cause_is_step_limit && f->cpu_before_step_ns < f->cpu_at_cause_ns
-                          ? f->cpu_before_step_ns
-                          : 0;
-    uint64_t to = f->cause_afterwards && f->steps[f->cause_step].ended
-                      ? f->steps[f->cause_step].ended_ns
-                      : f->cause_ns;
-
-    strbuf_addf(b, "CPU limit %s reached",
-                unit_format_duration(limit_of(job, f, JOBS_LIMIT_CPU_TIME), text));
-    strbuf_addf(b, ": %s used by all its processes",
-                unit_format_duration(f->cpu_at_cause_ns - before, text));
-    add_wall(b, f->cause_afterwards ? ", and ended after " : " after ",
-             f->cause_is_step_limit ? f->steps[f->cause_step].started_ns : f->started_ns, to);
-    say_killed(job, f, JOBS_LIMIT_CPU_TIME, b);
-    first_aid_of_ended(job, f, f->cause_step, b);
-    evidence_of_time(job, f, b);
-}
-
-static void say_output(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
-{
-    bool of_one = f->output_limit == JOBS_LIMIT_STDOUT || f->output_limit == JOBS_LIMIT_STDERR;
-    enum jobs_limit which = of_one ? f->output_limit : JOBS_LIMIT_OUTPUT;
-    const struct step_facts *s = &f->steps[f->cause_step];
-    uint64_t kept = which == JOBS_LIMIT_STDOUT   ? s->stdout_to
-                    : which == JOBS_LIMIT_STDERR ? s->stderr_to
-                                                 : f->output_bytes;
-    char text[UNIT_TEXT_SIZE];
-
-    if (jobs_limit_is_set(f->cause_is_step_limit ? &job->steps[f->cause_step].limits : &job->limits,
-                          which))
-        strbuf_addf(b, "%s limit %s reached", jobs_limit_table[which].key,
-                    unit_format_size(limit_of(job, f, which), text));
-    else
-        strbuf_addf(b, "%s of output, where no limit is given, reached",
-                    unit_format_size(LIMITS_OUTPUT_DEFAULT, text));
-    add_wall(b, " after ", f->started_ns, f->cause_ns);
-    strbuf_addf(b, ": the first %llu byte%s%s %s kept", (unsigned long long)kept, plural(kept),
-                of_one ? " of it" : "", kept == 1 ? "is" : "are");
-}
-
-static void say_cancelled(const struct jobs_job *job, const struct attempt_facts *f,
-                          struct strbuf *b)
-{
-    (void)job;
-    strbuf_adds(b, f->time_up ? "cancelled since the run's time was over (--timeout)"
-                              : "cancelled by the user");
-    add_wall(b, " after ", f->started_ns, f->cause_ns);
-}
-
-static void say_harness(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
-{
-    (void)job;
-    strbuf_adds(b, f->harness.message);
-    if (f->harness.hint[0] != '\0')
-        strbuf_addf(b, " (%s)", f->harness.hint);
-}
-
-static void say_service(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
-{
-    (void)job;
-    strbuf_adds(b, f->service.text);
-}
-
-static const struct {
-    enum reports_verdict verdict;
-    void (*say)(const struct jobs_job *, const struct attempt_facts *, struct strbuf *);
-} cause_table[] = {
-    [CAUSE_WALL] = {REPORTS_TIMEOUT, say_timeout},
-    [CAUSE_CPU] = {REPORTS_CPU_LIMIT, say_cpu},
-    [CAUSE_INSTRUCTIONS] = {REPORTS_CPU_LIMIT, evidence_instructions},
-    [CAUSE_MEMORY] = {REPORTS_MEMORY_LIMIT, say_memory},
-    [CAUSE_OUTPUT] = {REPORTS_OUTPUT_LIMIT, say_output},
-    [CAUSE_CANCELLED] = {REPORTS_CANCELLED, say_cancelled},
-    [CAUSE_HARNESS] = {REPORTS_ERROR, say_harness},
-    [CAUSE_SUBMISSION] = {REPORTS_INVALID_SUBMISSION, say_harness},
-    [CAUSE_SERVICE] = {REPORTS_ERROR, say_service},
-    [CAUSE_UNREADY] = {REPORTS_FAILED, say_service},
-    [CAUSE_AROUND] = {REPORTS_ERROR, evidence_around},
-    [CAUSE_STOOD_STILL] = {REPORTS_ERROR, evidence_stood_still},
-};
-
-static enum reports_verdict verdict_by_cause(enum attempt_cause cause,
-                                             const struct attempt_facts *f)
-{
-    if (cause == CAUSE_SERVICE && f->service.is_untrusted)
-        return REPORTS_FAILED;
-    return cause_table[cause].verdict;
-}
 
 /* ---- how a step ended, against what was expected ---- */
 
@@ -375,8 +156,8 @@ static void say_disk(const struct jobs_job *job, const struct attempt_facts *f, 
 
     if (refused > 0)
         strbuf_addf(b, ", after %llu %s%s that the kernel refused at the %s limit ",
-                    (unsigned long long)refused, f->disk_full ? "write" : "file", plural(refused),
-                    f->disk_full ? "disk" : "inode");
+                    (unsigned long long)refused, f->disk_full ? "write" : "file",
+                    evidence_plural(refused), f->disk_full ? "disk" : "inode");
     else if (f->disk_full)
         strbuf_addf(b, ", with its disk full: %s written of ",
                     unit_format_size(f->disk_peak, text));
@@ -396,11 +177,11 @@ static enum reports_verdict blame_limit(const struct jobs_job *job, const struct
         strbuf_addf(b, "; %s", around.data);
         return REPORTS_ERROR;
     }
-    if (jobs_limit_is_set(&job->limits, JOBS_LIMIT_PIDS) && get(f, CGROUP_PIDS_REFUSED, &refused) &&
-        refused > 0) {
+    if (jobs_limit_is_set(&job->limits, JOBS_LIMIT_PIDS) &&
+        cgroup_usage_get(&f->usage, CGROUP_PIDS_REFUSED, &refused) && refused > 0) {
         strbuf_addf(b, ", after the process limit %llu refused %llu fork%s",
                     (unsigned long long)job->limits.value[JOBS_LIMIT_PIDS],
-                    (unsigned long long)refused, plural(refused));
+                    (unsigned long long)refused, evidence_plural(refused));
         return REPORTS_PIDS_LIMIT;
     }
     if (f->store_full) {
@@ -448,7 +229,7 @@ static size_t step_at_fault(const struct jobs_job *job, const struct attempt_fac
             ((f->cause != CAUSE_NONE && i == f->cause_step) || !verdict_step_passed(job, f, i)))
             return i;
     /* an OOM kill that nobody noticed at the time */
-    return f->cause == CAUSE_NONE && oom_kills(f) > 0 ? f->n_steps - 1 : f->n_steps;
+    return f->cause == CAUSE_NONE && evidence_oom_kills(f) > 0 ? f->n_steps - 1 : f->n_steps;
 }
 
 /* Whether a limit struck a step that runs after one that had failed: the job's verdict is that of
@@ -494,7 +275,7 @@ static void judge_job(const struct jobs_job *job, const struct attempt_facts *fa
         verdict_fill(ret, facts->interactor.verdict, &b);
         return;
     }
-    if (cause == CAUSE_NONE && oom_kills(facts) > 0)
+    if (cause == CAUSE_NONE && evidence_oom_kills(facts) > 0)
         cause = facts->oom.origin == CGROUP_OOM_OWN ? CAUSE_MEMORY : CAUSE_AROUND;
     if (weakened("raw-status") && cause == CAUSE_NONE && ret->exit == 124)
         cause = CAUSE_WALL;
@@ -508,8 +289,8 @@ static void judge_job(const struct jobs_job *job, const struct attempt_facts *fa
     if (cause != CAUSE_NONE) {
         if ((facts->cause_is_step_limit || facts->cause_set_up != NULL) && job->has_steps)
             strbuf_addf(&b, "step '%s': ", job->steps[facts->cause_step].name);
-        cause_table[cause].say(job, facts, &b);
-        verdict_fill(ret, verdict_by_cause(cause, facts), &b);
+        verdict_say_cause(cause, job, facts, &b);
+        verdict_fill(ret, verdict_of_cause(cause, facts), &b);
         return;
     }
     at = step_at_fault(job, facts);
@@ -571,30 +352,13 @@ static void add_service(const struct attempt_facts *f, struct judgement *ret)
         ret->verdict = REPORTS_ERROR;
 }
 
-/* Verdicts that a job file can name as an end of a job's. */
-static const struct {
-    bool is_bad_end;
-    enum jobs_bad_end end;
-} bad_ends[REPORTS_VERDICT_COUNT] = {
-    [REPORTS_FAILED] = {true, JOBS_END_FAILED},
-    [REPORTS_SIGNALED] = {true, JOBS_END_SIGNALED},
-    [REPORTS_TIMEOUT] = {true, JOBS_END_TIMEOUT},
-    [REPORTS_CPU_LIMIT] = {true, JOBS_END_CPU_LIMIT},
-    [REPORTS_MEMORY_LIMIT] = {true, JOBS_END_MEMORY_LIMIT},
-    [REPORTS_PIDS_LIMIT] = {true, JOBS_END_PIDS_LIMIT},
-    [REPORTS_DISK_LIMIT] = {true, JOBS_END_DISK_LIMIT},
-    [REPORTS_OUTPUT_LIMIT] = {true, JOBS_END_OUTPUT_LIMIT},
-    [REPORTS_INVALID_SUBMISSION] = {true, JOBS_END_INVALID_SUBMISSION},
-    [REPORTS_COMPILE_ERROR] = {true, JOBS_END_COMPILE_ERROR},
-};
-
 void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *facts,
                     struct judgement *ret)
 {
     judge_job(job, facts, ret);
     add_service(facts, ret);
     /* what was refused before it could be compiled stays that */
-    if (job->role == JOBS_ROLE_COMPILE && bad_ends[ret->verdict].is_bad_end &&
+    if (job->role == JOBS_ROLE_COMPILE && verdict_is_bad_end(ret->verdict) &&
         ret->verdict != REPORTS_INVALID_SUBMISSION)
         ret->verdict = REPORTS_COMPILE_ERROR;
 }
@@ -607,8 +371,8 @@ static void judge_later(const struct jobs_job *job, const struct attempt_facts *
     enum reports_verdict verdict = REPORTS_PASSED;
 
     if (f->cause != CAUSE_NONE && f->cause_step == step) {
-        cause_table[f->cause].say(job, f, &b);
-        verdict = cause_table[f->cause].verdict;
+        verdict_say_cause(f->cause, job, f, &b);
+        verdict = verdict_of_cause(f->cause, f);
     } else if (!did_what_was_expected(&job->steps[step], &f->steps[step])) {
         verdict = judge_step(&job->steps[step], &f->steps[step], &b);
     } else if (!verdict_step_passed(job, f, step)) {
@@ -643,54 +407,4 @@ void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *fac
         ret->verdict = REPORTS_SKIPPED;
         (void)snprintf(ret->evidence, sizeof(ret->evidence), "an earlier step did not pass");
     }
-}
-
-/* ---- whether it may end so ---- */
-
-static bool is_one_of(const struct jobs_ends *meant, enum reports_verdict verdict, int exit)
-{
-    if (verdict >= REPORTS_VERDICT_COUNT || !bad_ends[verdict].is_bad_end)
-        return false;
-    if (verdict == REPORTS_FAILED && exit >= 0 && exit < 256 &&
-        ((meant->exits[exit / 64] >> (exit % 64)) & 1u) != 0)
-        return true;
-    return (meant->verdicts >> bad_ends[verdict].end) & 1u;
-}
-
-bool verdict_is_allowed(const struct jobs_job *job, enum reports_verdict verdict, int exit)
-{
-    return is_one_of(&job->allowed, verdict, exit);
-}
-
-/* ---- whether it is worth another attempt ---- */
-
-bool verdict_is_retried(const struct jobs_job *job, enum reports_verdict verdict, int exit)
-{
-    enum jobs_retry kind = JOBS_RETRY_FAILURE;
-
-    switch (verdict) {
-    case REPORTS_PASSED:
-    case REPORTS_SKIPPED:
-    case REPORTS_CANCELLED:
-    case REPORTS_NOT_RUN:
-    case REPORTS_INVALID_SUBMISSION: /* it would be refused again */
-    case REPORTS_VERDICT_COUNT:
-        return false;
-    case REPORTS_TIMEOUT:
-    case REPORTS_CPU_LIMIT:
-        kind = JOBS_RETRY_TIMEOUT;
-        break;
-    case REPORTS_ERROR:
-        kind = JOBS_RETRY_ERROR;
-        break;
-    case REPORTS_FAILED:
-    case REPORTS_SIGNALED:
-    case REPORTS_MEMORY_LIMIT:
-    case REPORTS_PIDS_LIMIT:
-    case REPORTS_DISK_LIMIT:
-    case REPORTS_OUTPUT_LIMIT:
-    case REPORTS_COMPILE_ERROR:
-        break;
-    }
-    return ((job->retry_on >> kind) & 1u) != 0 || is_one_of(&job->retry_ends, verdict, exit);
 }

@@ -21,6 +21,8 @@ void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *fac
 /* Whether the step did what was expected of it; the next one is only started then. */
 bool verdict_step_passed(const struct jobs_job *job, const struct attempt_facts *facts,
                          size_t step);
+/* Whether a job file can name this verdict as an end of a job's. */
+bool verdict_is_bad_end(enum reports_verdict verdict);
 /* Whether the job's file allows it to end so (`allow-failure`): no part of what the run is judged
  * by. */
 bool verdict_is_allowed(const struct jobs_job *job, enum reports_verdict verdict, int exit);

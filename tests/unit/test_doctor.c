@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_doctor: the table, the bounds of a probe, the two forms of the report; on the real kernel,
+/* test_doctor: the table and the bounds of a probe; on the real kernel,
  * that a probe says "missing" where the kernel refuses the thing, and that nothing is left behind.
  */
 #include "harness/doctor/doctor_private.h"
@@ -242,119 +242,6 @@ static void test_probe_changes_only_its_child(void **state)
     assert_int_equal(umask(mask), 022);
 }
 
-/* ---- the report ---- */
-
-static struct doctor_row sample_rows[] = {
-    {"one", "first", "every job", true, false, {DOCTOR_WORKS, "seen", ""}},
-    {"two", "the second", "limits: memory", true, false, {DOCTOR_DEGRADED, "half", "do this"}},
-    {"three", "third", "rootfs: x", false, false, {DOCTOR_MISSING, "not in PATH", "install it"}},
-    {"four", "fourth", "every job", true, false, {DOCTOR_WORKS, "", ""}},
-    {"five", "fifth", "limits: disk", false, true, {DOCTOR_MISSING, "no", "get it"}},
-};
-static const struct doctor_report sample = {ARRAY_SIZE(sample_rows), sample_rows};
-
-static char *print_sample(bool json, bool colour)
-{
-    char *text = NULL;
-    size_t len = 0;
-    FILE *stream = open_memstream(&text, &len);
-
-    assert_non_null(stream);
-    assert_int_equal(
-        json ? doctor_print_json(&sample, stream) : doctor_print(&sample, stream, colour), 0);
-    assert_int_equal(fclose(stream), 0);
-    return text;
-}
-
-static void test_text(void **state)
-{
-    cleanup_free char *text = print_sample(false, false);
-
-    (void)state;
-    assert_string_equal(text,
-                        "works     first       every job       seen\n"
-                        "degraded  the second  limits: memory\n"
-                        "          half; to get it: do this\n"
-                        "missing   third       rootfs: x\n"
-                        "          not in PATH; to get it: install it\n"
-                        "works     fourth      every job\n"
-                        "missing   fifth       limits: disk\n"
-                        "          no; to get it: get it\n"
-                        "\n"
-                        "cupel run can work on this host; it refuses jobs that need: third.\n");
-}
-
-/* Colours do not change the alignment. */
-static void test_colour(void **state)
-{
-    cleanup_free char *text = print_sample(false, true), *plain = print_sample(false, false);
-    char *to = text;
-
-    (void)state;
-    assert_non_null(strstr(text, "\033[32mworks\033[0m     first"));
-    assert_non_null(strstr(text, "\033[31mmissing\033[0m   third"));
-    assert_null(strchr(plain, '\033'));
-    for (const char *from = text; *from != '\0'; from++) {
-        if (*from == '\033')
-            from += strcspn(from, "m");
-        else
-            *to++ = *from;
-    }
-    *to = '\0';
-    assert_string_equal(text, plain);
-}
-
-static void test_only_required_and_missing_forbids_a_run(void **state)
-{
-    cleanup_free char *text = NULL;
-
-    (void)state;
-    assert_true(doctor_can_run(&sample));
-    sample_rows[0].finding.state = DOCTOR_MISSING;
-    assert_false(doctor_can_run(&sample));
-    text = print_sample(false, false);
-    sample_rows[0].finding.state = DOCTOR_WORKS;
-    assert_non_null(strstr(text, "\ncupel run cannot work on this host, for want of: first.\n"));
-}
-
-static void test_json(void **state)
-{
-    cleanup_free char *text = NULL;
-    json_t *root, *row;
-
-    (void)state;
-    (void)snprintf(sample_rows[2].finding.detail, sizeof(sample_rows[2].finding.detail), "caf\xe9");
-    text = print_sample(true, false);
-    (void)snprintf(sample_rows[2].finding.detail, sizeof(sample_rows[2].finding.detail),
-                   "not in PATH");
-    root = json_loads(text, 0, NULL);
-    assert_non_null(root);
-    assert_true(json_is_true(json_object_get(root, "can_run")));
-    assert_int_equal(json_array_size(json_object_get(root, "capabilities")), 5);
-    row = json_array_get(json_object_get(root, "capabilities"), 2);
-    assert_string_equal(json_string_value(json_object_get(row, "id")), "three");
-    assert_string_equal(json_string_value(json_object_get(row, "state")), "missing");
-    assert_true(json_is_false(json_object_get(row, "required")));
-    assert_string_equal(json_string_value(json_object_get(row, "needed_by")), "rootfs: x");
-    assert_string_equal(json_string_value(json_object_get(row, "detail")), "caf?");
-    assert_string_equal(json_string_value(json_object_get(row, "remedy")), "install it");
-    json_decref(root);
-}
-
-static void test_full_disk_is_an_error(void **state)
-{
-    FILE *full = fopen("/dev/full", "we");
-
-    (void)state;
-    assert_non_null(full);
-    assert_true(doctor_print(&sample, full, false) < 0);
-    (void)fclose(full);
-    full = fopen("/dev/full", "we");
-    assert_non_null(full);
-    assert_true(doctor_print_json(&sample, full) < 0);
-    (void)fclose(full);
-}
-
 /* ---- a kernel that refuses ---- */
 
 /* The calling process and its children: this system call fails with ENOSYS. */
@@ -576,96 +463,6 @@ static void test_examine_leaves_nothing(void **state)
         assert_string_equal(mounts, mounts_after);
 }
 
-/* ---- what makes times differ, of machines that are made up ---- */
-
-static void says(int root, const char *path, const char *text)
-{
-    cleanup_free char *copy = xstrdup(path);
-    cleanup_close int fd = -EBADF;
-
-    for (char *slash = strchr(copy, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        assert_true(mkdirat(root, copy, 0755) == 0 || errno == EEXIST);
-        *slash = '/';
-    }
-    fd = openat(root, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    assert_true(fd >= 0);
-    assert_int_equal(file_write_all(fd, text, strlen(text)), 0);
-}
-
-static void assert_timing(int root, enum doctor_timing which, enum doctor_state state,
-                          const char *detail)
-{
-    struct doctor_finding f = {0};
-
-    doctor_timing_look(root, which, &f);
-    assert_string_equal(f.detail, detail);
-    assert_int_equal(f.state, state);
-}
-
-static void test_timing_of_a_machine_that_tells_nothing(void **state)
-{
-    cleanup_close int root = open(*state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    for (enum doctor_timing i = TIMING_GOVERNOR; i <= TIMING_STEAL; i++) {
-        struct doctor_finding f = {0};
-
-        doctor_timing_look(root, i, &f);
-        assert_int_equal(f.state, DOCTOR_WORKS);
-        assert_true(str_starts(f.detail, "not known here: "));
-    }
-}
-
-#define CPU(n) "sys/devices/system/cpu/cpu" #n "/"
-
-static void test_timing_of_a_laptop_and_of_a_bench(void **state)
-{
-    cleanup_close int root = open(*state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    says(root, CPU(0) "cpufreq/scaling_governor", "performance\n");
-    says(root, CPU(1) "cpufreq/scaling_governor", "powersave\n");
-    assert_timing(root, TIMING_GOVERNOR, DOCTOR_DEGRADED,
-                  "powersave: a CPU that was idle is slow at first");
-    says(root, CPU(1) "cpufreq/scaling_governor", "performance\n");
-    assert_timing(root, TIMING_GOVERNOR, DOCTOR_WORKS, "performance");
-    says(root, "sys/devices/system/cpu/cpufreq/boost", "1\n");
-    assert_timing(root, TIMING_BOOST, DOCTOR_DEGRADED,
-                  "on: a CPU is the faster, the fewer others are busy");
-    says(root, "sys/devices/system/cpu/cpufreq/boost", "0\n");
-    assert_timing(root, TIMING_BOOST, DOCTOR_WORKS, "off");
-    says(root, "sys/devices/system/cpu/intel_pstate/no_turbo", "0\n");
-    assert_timing(root, TIMING_BOOST, DOCTOR_DEGRADED,
-                  "on: a CPU is the faster, the fewer others are busy");
-    says(root, "sys/devices/system/cpu/smt/active", "1\n");
-    assert_timing(root, TIMING_SMT, DOCTOR_DEGRADED,
-                  "on: two programs on one core slow each other down");
-    says(root, "sys/devices/system/cpu/smt/active", "0\n");
-    assert_timing(root, TIMING_SMT, DOCTOR_WORKS, "off");
-    says(root, "proc/sys/kernel/randomize_va_space", "0\n");
-    assert_timing(root, TIMING_ASLR, DOCTOR_WORKS, "off");
-    says(root, "sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n");
-    assert_timing(root, TIMING_PAGES, DOCTOR_WORKS, "only for programs that ask, or never");
-    says(root, "sys/kernel/mm/transparent_hugepage/enabled", "[always] madvise never\n");
-    assert_timing(root, TIMING_PAGES, DOCTOR_DEGRADED,
-                  "always: memory comes in huge pages or not, as there are any left");
-    says(root, "proc/swaps", "Filename\n");
-    assert_timing(root, TIMING_SWAP, DOCTOR_WORKS, "none");
-    says(root, "proc/swaps", "Filename\n/swap file\n");
-    assert_timing(root, TIMING_SWAP, DOCTOR_DEGRADED,
-                  "in use where memory is short: who waits for a page of it waits for a disk");
-    says(root, CPU(0) "cpu_capacity", "1024\n");
-    says(root, CPU(1) "cpu_capacity", "1024\n");
-    assert_timing(root, TIMING_CORES, DOCTOR_WORKS, "all are as fast");
-    says(root, CPU(1) "cpu_capacity", "446\n");
-    assert_timing(root, TIMING_CORES, DOCTOR_DEGRADED,
-                  "some are faster: cpu_capacity is 1024 of one and 446 of another");
-    says(root, "proc/stat", "cpu  900 0 0 900 0 0 0 5 0 0\ncpu0 1\n");
-    assert_timing(root, TIMING_STEAL, DOCTOR_WORKS, "less than 1 % of all CPU time since boot");
-    says(root, "proc/stat", "cpu  500 0 0 1400 0 0 0 100 0 0\ncpu0 1\n");
-    assert_timing(root, TIMING_STEAL, DOCTOR_DEGRADED,
-                  "the hypervisor has taken 5 % of all CPU time since boot");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -675,18 +472,10 @@ int main(void)
         cmocka_unit_test(test_hanging_probe_is_ended),
         cmocka_unit_test(test_crashing_probe_is_missing),
         cmocka_unit_test(test_probe_changes_only_its_child),
-        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_colour),
-        cmocka_unit_test(test_only_required_and_missing_forbids_a_run),
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_full_disk_is_an_error),
         cmocka_unit_test(test_refused_calls_are_missing),
         cmocka_unit_test(test_programs),
         cmocka_unit_test(test_as_nobody),
         cmocka_unit_test(test_examine_leaves_nothing),
-        cmocka_unit_test_setup_teardown(test_timing_of_a_machine_that_tells_nothing, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_timing_of_a_laptop_and_of_a_bench, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
