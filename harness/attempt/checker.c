@@ -57,7 +57,7 @@ static int start_process(struct checker *c)
                                 .dir = dir,
                                 .ends = c->ends,
                                 .transcript = c->transcript};
-    int ends[2];
+    int ends[2], r;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         return -errno;
@@ -70,9 +70,13 @@ static int start_process(struct checker *c)
         p.orders = ends[1];
         checker_process(run, &p);
     }
+    r = c->pid < 0 ? -errno : 0;
     (void)close(ends[1]);
-    c->socket = ends[0];
-    return c->pid < 0 ? -errno : 0;
+    if (r < 0)
+        (void)close(ends[0]);
+    else
+        c->socket = ends[0];
+    return r;
 }
 
 struct checker *checker_open(const struct run *run, unsigned slot, int orders)
@@ -114,11 +118,21 @@ void checker_close(struct checker *c)
     free(c);
 }
 
+bool checker_is_gone(struct checker *c)
+{
+    if (c == NULL)
+        return false;
+    if (c->pid > 0 && waitpid(c->pid, NULL, WNOHANG) == c->pid) {
+        c->pid = -1;
+        checker_lose(c);
+    }
+    return c->socket < 0;
+}
+
 /* Starts one that has the slot's stage too, which it keeps until it ends; the slot ends later. */
 void checker_revive(struct checker *c)
 {
-    if (c != NULL && c->socket < 0)
-        (void)start_process(c);
+    (void)start_process(c);
 }
 
 /* ---- what it is given ---- */

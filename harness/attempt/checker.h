@@ -23,7 +23,10 @@ struct checker_output {
  * that is its own but `orders`. NULL: no job of the run has one, or it cannot be started. */
 struct checker *checker_open(const struct run *run, unsigned slot, int orders);
 void checker_close(struct checker *c);
-/* Starts that process again where it has died; between two jobs. */
+/* Whether that process has died, or could not be started again. False of NULL. */
+bool checker_is_gone(struct checker *c);
+/* Starts it again where it has; between two jobs, when nothing of one is open that it would hold
+ * as well. */
 void checker_revive(struct checker *c);
 /* Remembers what the last step wrote, while that is where the facts say. */
 void checker_take_output(struct attempt *a, const struct step_facts *last);

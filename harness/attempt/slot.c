@@ -223,6 +223,16 @@ void slot_make_way(void)
     (void)sched_yield();
 }
 
+/* Has another process for checkers where that has died, whatever killed it: what it ran ended with
+ * it, and what comes is not to. */
+static void revive_checker(struct work *w)
+{
+    if (!checker_is_gone(w->ctx.checker))
+        return;
+    prepare(w, NULL); /* it would have that open */
+    checker_revive(w->ctx.checker);
+}
+
 /* Returns whether there is somebody to take the result. */
 static bool run_one(struct work *w, uint32_t number)
 {
@@ -234,6 +244,7 @@ static bool run_one(struct work *w, uint32_t number)
 
     if (w->ahead.instance != instance)
         prepare(w, NULL);
+    revive_checker(w);
     t.prepared = w->ahead.instance != NULL;
     attempt_run(&w->ctx, instance, &w->ahead, &result, &leftover);
     sent = wire_send(w->ctx.orders, number, &result);
@@ -246,7 +257,7 @@ static bool run_one(struct work *w, uint32_t number)
     attempt_take_down(&w->ctx, &leftover);
     if (w->ctx.run->traces && leftover.has_sandbox)
         trace(w, &t, &leftover.sandbox);
-    checker_revive(w->ctx.checker);
+    revive_checker(w);
     return sent == 0;
 }
 

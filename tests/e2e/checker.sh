@@ -217,21 +217,9 @@ jobs:
   waits: {run: echo out, expect: {checker: {run: exec sleep 98765, protocol: exit, limits: {wall: 10m}}}}
   next: {needs: [{job: waits, when: always}], run: echo out, expect: {checker: {run: exit 0, protocol: exit}}}
 YAML
-# The checker that waits, in `waiting`.
-waiting=
-found_waiting() {
-    for waiting in $(foreign_processes); do
-        [[ $(tr '\0' ' ' 2>/dev/null <"/proc/$waiting/cmdline") != 'sleep 98765 ' ]] || return 0
-    done
-    return 1
-}
-parent_of() {
-    awk '$1 == "PPid:" {print $2}' "/proc/$1/status"
-}
-
 it "who ends the run ends the check"
 cupel_start ends.yaml
-if wait_until 60 found_waiting; then
+if wait_until 60 found_program "sleep 98765"; then
     kill -INT "$CUPEL_PID"
 else
     bad "no checker was started" "$(shown "$T/stderr")"
@@ -243,8 +231,8 @@ expect_clean
 
 it "a checker whose process dies is an error, and the next one is judged"
 cupel_start ends.yaml
-if wait_until 60 found_waiting; then
-    kill -KILL "$(parent_of "$(parent_of "$waiting")")"
+if wait_until 60 found_program "sleep 98765"; then
+    kill -KILL "$(parent_of "$(parent_of "$found")")"
 else
     bad "no checker was started" "$(shown "$T/stderr")"
 fi
@@ -253,6 +241,33 @@ expect_exit 3
 expect_verdict waits error
 expect_evidence waits 'the process that ran the checker died'
 expect_verdict next passed
+expect_clean
+
+it "a checker's process that dies while nothing is to be judged is another for the next job"
+cat >"$T/idle.yaml" <<'YAML'
+cupel: 1
+jobs:
+  first: {run: echo out, expect: {checker: {run: exit 0, protocol: exit}}}
+  idle: {needs: [first], run: exec sleep 98764}
+  last: {needs: [{job: idle, when: always}], run: echo out, expect: {checker: {run: exit 0, protocol: exit}}}
+YAML
+cupel_start idle.yaml -j1
+if wait_until 60 found_program "sleep 98764"; then
+    for slot in $(pgrep -P "$CUPEL_PID"); do
+        for child in $(pgrep -P "$slot"); do
+            [[ $(<"/proc/$child/comm") != cupel-init ]] || continue
+            kill -KILL "$child"
+            expect wait_until 60 has_died "$child"
+        done
+    done
+    kill -TERM "$found"
+else
+    bad "no job was started" "$(shown "$T/stderr")"
+fi
+cupel_wait
+expect_verdict first passed
+expect_verdict idle signaled
+expect_verdict last passed
 expect_clean
 
 # ---- job files -----------------------------------------------------------------------------------------------------------

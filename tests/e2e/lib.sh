@@ -257,6 +257,22 @@ wait_until() {
     done
 }
 
+# found_program WORDS: a process of a job has exactly these words; its number is in `found`.
+found=
+found_program() {
+    for found in $(foreign_processes); do
+        [[ $(tr '\0' ' ' 2>/dev/null <"/proc/$found/cmdline") != "$1 " ]] || return 0
+    done
+    return 1
+}
+# has_died PID: it has, also where nobody has waited for it yet.
+has_died() {
+    ! grep -q '^State:[[:space:]]*[RSDTtI]' "/proc/$1/status" 2>/dev/null
+}
+parent_of() {
+    awk '$1 == "PPid:" {print $2}' "/proc/$1/status"
+}
+
 # ---- expectations ------------------------------------------------------------------------------------------------------
 seen() {
     printf 'exit code %s; stdout: %s; stderr: %s' "$STATUS" "$(shown "$T/stdout")" "$(shown "$T/stderr")"
