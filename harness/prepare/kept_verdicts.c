@@ -84,9 +84,18 @@ static int read_result(const char *record, size_t n, struct arena *arena,
     return r;
 }
 
+/* Whether a checker has given no more than the case has by now: of one that does, the checker is at
+ * fault, and to find that out it is asked again. */
+static bool is_worth_it(const struct jobs_job *job, const struct reports_result *r)
+{
+    return job->of_case == NULL || !r->has_score ||
+           r->score <= job->of_case->points * (REPORTS_SCORE_SCALE / 1000);
+}
+
 static bool fits(const struct jobs_job *job, const struct reports_result *r)
 {
-    bool does = r->n_cases == job->n_steps && reports_verdict_is_fair(r->verdict);
+    bool does = r->n_cases == job->n_steps && reports_verdict_is_fair(r->verdict) &&
+                is_worth_it(job, r);
 
     for (size_t i = 0; i < r->n_previous; i++)
         does &= r->previous[i]->n_cases == job->n_steps;

@@ -133,6 +133,27 @@ cupel_run class.yaml --reuse
 expect_equal "$(ran)" ''
 expect_equal "$(jq -r 'select(.submission == "grade/SUB=right") | .score' "$T/out/results.jsonl")" 61
 
+it "where a checker gave more points than a case has by now, it is asked again"
+cat >worth.yaml <<'YAML'
+cupel: 1
+rootfs: {base: {tar: base.tar}}
+jobs:
+  worth:
+    rootfs: base
+    run: echo out
+    expect: {checker: {run: 'echo 8 >$3/score.txt; exit 42', protocol: kattis}}
+    cases: [{name: a, stdin: x, points: 10}]
+YAML
+cupel_run worth.yaml --reuse
+expect_exit 0
+sed -i 's/points: 10/points: 9/' worth.yaml
+cupel_run worth.yaml --reuse
+expect_equal "$(kept)" worth/a
+sed -i 's/points: 9/points: 5/' worth.yaml
+cupel_run worth.yaml --reuse
+expect_exit 3
+expect_evidence worth/a 'it gives more points than the case has'
+
 it "an input that is not looked at would be taken for what it was"
 if has_fault_injection; then
     export CUPEL_WEAKEN=verdict-inputs
