@@ -415,6 +415,15 @@ static int check_builds(struct prepared *p, const struct run_options *o, const s
     return r;
 }
 
+/* Says what else there is than what the hint says: to do without what cannot be held. */
+static void offer_best_effort(struct cupel_error *err)
+{
+    cleanup_free char *hint = xstrdup(err->hint);
+
+    cupel_error_hint(err, "%s%s--best-effort does without what cannot be held, and names it", hint,
+                     hint[0] != '\0' ? "; or " : "");
+}
+
 int enforceable_check(struct prepared *p, const struct run_options *o, struct cupel_error *err)
 {
     static const enum cgroup_feature on_demand[] = {CGROUP_CPUSET, CGROUP_INSTRUCTIONS};
@@ -434,5 +443,7 @@ int enforceable_check(struct prepared *p, const struct run_options *o, struct cu
     }
     for (size_t i = 0; r == 0 && i < run_n_prepared(&p->run); i++)
         r = check_devices(p, o, &p->run.instances[i], err);
+    if (r == -ENOTSUP && !o->takes_more) /* a limit */
+        offer_best_effort(err);
     return r;
 }

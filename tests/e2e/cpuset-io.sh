@@ -124,6 +124,7 @@ YAML
     cupel_run refused.yaml
     expect_exit 3
     expect_stderr "refused.yaml:3: the limit 'cpuset' of job 'many' cannot be held on this machine: it takes 4096 whole cores"
+    expect_stderr 'hint: .*--best-effort does without what cannot be held'
     expect_clean
 fi
 
