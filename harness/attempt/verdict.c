@@ -236,7 +236,8 @@ static size_t step_at_fault(const struct jobs_job *job, const struct attempt_fac
  * the first. Whatever else ended the job says so. */
 static bool failed_before(const struct jobs_job *job, const struct attempt_facts *f)
 {
-    bool by_limit = f->cause == CAUSE_WALL || f->cause == CAUSE_CPU || f->cause == CAUSE_MEMORY ||
+    bool by_limit = f->cause == CAUSE_WALL || f->cause == CAUSE_CPU ||
+                    f->cause == CAUSE_INSTRUCTIONS || f->cause == CAUSE_MEMORY ||
                     f->cause == CAUSE_OUTPUT;
 
     return by_limit && step_at_fault(job, f) < f->cause_step;

@@ -127,16 +127,33 @@ static void test_step_limit_is_the_steps_own(void **state)
     assert_step(&s, 2, REPORTS_SKIPPED, "an earlier step did not pass");
 }
 
+/* A limit that strikes a step which runs after one that had failed is not what the job failed by.
+ */
+static void test_limit_after_a_failure(void **state)
+{
+    static const enum attempt_cause limits[] = {CAUSE_WALL, CAUSE_CPU, CAUSE_INSTRUCTIONS,
+                                                CAUSE_MEMORY, CAUSE_OUTPUT};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+        struct scene s;
+
+        scene_init(&s, 3);
+        s.ran[1].status = EXITED(3);
+        cut_short(&s, 2);
+        strike(&s, limits[i], 2, NSEC_PER_SEC);
+        assert_job(&s, REPORTS_FAILED, 3, 0, "step 'make': exit code 3, expected 0");
+    }
+}
+
 static void test_job_limit_strikes_in_a_step(void **state)
 {
     static const struct {
         enum attempt_cause cause;
         enum reports_verdict verdict;
-    } table[] = {{CAUSE_WALL, REPORTS_TIMEOUT},
-                 {CAUSE_CPU, REPORTS_CPU_LIMIT},
-                 {CAUSE_MEMORY, REPORTS_MEMORY_LIMIT},
-                 {CAUSE_OUTPUT, REPORTS_OUTPUT_LIMIT},
-                 {CAUSE_CANCELLED, REPORTS_CANCELLED}};
+    } table[] = {{CAUSE_WALL, REPORTS_TIMEOUT},           {CAUSE_CPU, REPORTS_CPU_LIMIT},
+                 {CAUSE_INSTRUCTIONS, REPORTS_CPU_LIMIT}, {CAUSE_MEMORY, REPORTS_MEMORY_LIMIT},
+                 {CAUSE_OUTPUT, REPORTS_OUTPUT_LIMIT},    {CAUSE_CANCELLED, REPORTS_CANCELLED}};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(table); i++)
@@ -493,6 +510,7 @@ int main(void)
         cmocka_unit_test(test_failing_step_in_the_middle),
         cmocka_unit_test(test_step_that_cannot_be_executed),
         cmocka_unit_test(test_step_limit_is_the_steps_own),
+        cmocka_unit_test(test_limit_after_a_failure),
         cmocka_unit_test(test_job_limit_strikes_in_a_step),
         cmocka_unit_test(test_cause_after_the_last_step),
         cmocka_unit_test(test_harness_failure_before_any_step),
