@@ -47,7 +47,7 @@ static void test_group_gets_occupied(void **state)
     }
     assert_int_equal(cgroup_run_create(host, id, NULL, NULL, &run, &err), -EBUSY);
     assert_non_null(strstr(err.hint, "systemd-run"));
-    named = xasprintf("other processes are in that group: %d (%s): ", (int)pid,
+    named = xasprintf("other processes are in that group: %d (%.15s): ", (int)pid,
                       program_invocation_short_name);
     if (strstr(err.message, named) == NULL)
         fail_msg("%s", err.message);
