@@ -122,6 +122,8 @@ static int read_arguments(const struct report_arguments *a, const struct cli_wor
         return cli_wrong(&command, "--problem goes with --format autolab");
     if (r->single == SINGLE_AUTOLAB && a->output != NULL)
         return cli_wrong(&command, "Autolab reads standard output: -o does not go with it");
+    if (r->single == SINGLE_NONE && a->output != NULL && str_eq(a->output, "-"))
+        return cli_wrong(&command, "of the whole class -o names a directory: '-' is none");
     if (r->single != SINGLE_NONE && r->single != SINGLE_AUTOLAB && a->output == NULL)
         return cli_wrong(&command, "-o FILE says where it goes");
     return 0;

@@ -99,11 +99,13 @@ printf 'id,name\n1\n' >bad.csv
 class out --roster bad.csv
 expect_exit 2
 expect grep -q '^bad.csv:2: there is 1 field here and 2 in the first line$' "$T/stderr"
-for wrong in "out --format pdf" "out --at noon" "out --student x" "out --format autolab --format csv" "out --format gradescope" "out --problem x" "out --format gradescope -o x.json --at due"; do
+for wrong in "out --format pdf" "out --at noon" "out --student x" "out --format autolab --format csv" "out --format gradescope" "out --problem x" "out --format gradescope -o x.json --at due" "out --format csv -o -" "out -o -"; do
     # shellcheck disable=SC2086 # words
     class $wrong
     expect_exit 2
 done
+
+expect_not test -e ./-
 
 it "what is ungraded is told by exit code 3"
 run_cupel run --out out course.yaml --only 'compile/*' --only 'grade/SUB=ann/one'
