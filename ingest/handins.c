@@ -423,9 +423,13 @@ static int keep(struct unpacking_class *u, struct handins *to, struct cupel_erro
 
     if (r == 0 && (fstatat(u->below, "..", &around, 0) < 0 || give(u->aside, &around) < 0))
         r = -errno;
+    /* content first, then the name: after a power cut what has it is whole */
+    if (r == 0 && syncfs(u->tree) < 0)
+        r = -errno;
     if (r == 0)
         r = file_remove_tree_at(u->below, u->kept);
-    if (r == 0 && renameat(u->aside, "tree", u->below, u->kept) < 0)
+    if (r == 0 && (renameat(u->aside, "tree", u->below, u->kept) < 0 ||
+                   (fsync(u->below) < 0 && errno != EINVAL)))
         r = -errno;
     return r < 0 ? cannot_make(u, r, err) : 0;
 }

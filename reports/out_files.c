@@ -24,7 +24,7 @@ int reports_out_put(const char *path, const char *name, const char *text, size_t
 
     if (r < 0)
         return r;
-    r = file_write_passing_at(dir, name, text, len, 0600);
+    r = file_write_atomic_at(dir, name, text, len, 0600);
     if (r == 0 && owner.set) {
         fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         r = fd < 0 ? -errno : outdir_give(&owner, fd);

@@ -161,5 +161,8 @@ int class_write(const char *dir, const struct class_table *t, unsigned formats,
     }
     if (r == 0 && (formats >> CLASS_STUDENTS & 1u) != 0)
         r = write_students(&p, t, now, logs);
+    /* grading.json, which says that the class has been reported, is written after it */
+    if (r == 0 && syncfs(fd) < 0)
+        r = outdir_fail(dir, "write to", errno, err);
     return r;
 }
