@@ -44,6 +44,22 @@ static size_t say_graded(const struct grade_options *o, const struct class_table
     return ungraded;
 }
 
+/* Says whose rows are not there, since others were named. */
+static void say_part(const struct grade_options *o, const struct grade_record *now,
+                     const struct class_table *t)
+{
+    size_t here = 0;
+
+    for (size_t i = 0; i < t->n; i++)
+        here += t->submissions[i].id != NULL;
+    if (o->is_part && now->n > here)
+        (void)fprintf(stderr,
+                      "cupel: class.csv, class.html and students/ are about these alone, and not "
+                      "about %zu graded before: name all of them, or none, and nothing that has "
+                      "a verdict is run again\n",
+                      now->n - here);
+}
+
 /* Prints which scores are others than before. */
 static int say_changes(const struct grade_record *before, const struct class_table *t,
                        struct cupel_error *err)
@@ -97,6 +113,7 @@ static int report_class(const struct grade_options *o, const struct grade_chosen
     }
     if (r == 0) {
         *ret_ungraded = say_graded(o, of.table);
+        say_part(o, &now, of.table);
         r = say_changes(before, of.table, err);
     }
     grade_record_free(&now);

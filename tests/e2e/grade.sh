@@ -125,8 +125,11 @@ expect_stderr '^cupel: 3 submissions, 3 cases each: 12 runs'
 expect_equal "$(row ann) $(row zoe) $(row link) $(row bob)" '100,100,"passed" 10,100,"failed" 0,100,"invalid-submission" '
 expect_equal "$(jq -rs 'map(select(.submission == "grade/SUBMISSION=ann")) | .[0].matrix.SUBMISSION' out/results.jsonl)" class/ann
 expect_evidence compile/SUBMISSION=link 'is a symbolic link'
+expect_stderr 'students/ are about these alone, and not about 2 graded before: name all of them, or none'
 grade --no-reference course.yaml
 expect_stderr 'scores that are others than before: 0; new submissions: 0'
+expect_equal "$(ran)" ''
+expect_equal "$(row bob)" '100,100,"passed"'
 program else/ann 'echo 3'
 grade --no-reference course.yaml class/ann else/ann
 expect_exit 2
