@@ -163,6 +163,9 @@ void reports_out_close(struct reports_out *out)
     base_closep(&out->testsfd);
     base_closep(&out->artifactsfd);
     base_closep(&out->logsfd);
+    /* a process that the run has forked may have it for a moment longer */
+    if (out->lockfd >= 0)
+        (void)flock(out->lockfd, LOCK_UN);
     base_closep(&out->lockfd);
     base_closep(&out->dirfd);
     free(out->path);

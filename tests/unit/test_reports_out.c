@@ -7,6 +7,7 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 
 static void test_verdict_and_figure_names(void **state)
 {
@@ -118,6 +119,26 @@ static void test_lock_ends_with_its_process(void **state)
     assert_int_equal(reports_out_open(room->path, &room->out, &err), 0);
     (void)close(ready[0]);
     (void)close(ready[1]);
+}
+
+/* What a run has forked may end a moment after it. */
+static void test_lock_ends_with_its_run(void **state)
+{
+    struct room *room = *state;
+    struct cupel_error err;
+    int status;
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) { /* has the lock's descriptor as well */
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            (void)pause();
+    }
+    reports_out_close(steal_ptr(room->out));
+    assert_int_equal(reports_out_open(room->path, &room->out, &err), 0);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
 }
 
 static void test_old_reports_go_at_once(void **state)
@@ -262,6 +283,7 @@ int main(void)
         cmocka_unit_test(test_long_file_names_differ),
         cmocka_unit_test_setup_teardown(test_lock, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_lock_ends_with_its_process, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(test_lock_ends_with_its_run, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_old_reports_go_at_once, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_unwritable, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_links_are_not_followed, room_setup, room_teardown),
