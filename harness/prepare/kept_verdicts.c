@@ -94,8 +94,8 @@ static bool is_worth_it(const struct jobs_job *job, const struct reports_result 
 
 static bool fits(const struct jobs_job *job, const struct reports_result *r)
 {
-    bool does = r->n_cases == job->n_steps && reports_verdict_is_fair(r->verdict) &&
-                is_worth_it(job, r);
+    bool does =
+        r->n_cases == job->n_steps && reports_verdict_is_fair(r->verdict) && is_worth_it(job, r);
 
     for (size_t i = 0; i < r->n_previous; i++)
         does &= r->previous[i]->n_cases == job->n_steps;
