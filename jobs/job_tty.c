@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* job_tty: `tty`: output through a terminal of the job's own, and what does not go with it. */
+/* job_tty: `cgroup-view`, and `tty`: output through a terminal of the job's own, and what does not
+ * go with it. */
 #include "jobs/load.h"
 
 void key_set_tty(struct loader *l, const struct key *k, const struct node *value, void *object)
@@ -10,6 +11,12 @@ void key_set_tty(struct loader *l, const struct key *k, const struct node *value
         problem_at(l, value->key, "'%s' is for job files", k->name);
     else
         (void)value_bool(l, value, k->name, &d->job.tty);
+}
+
+void key_set_cgroup_view(struct loader *l, const struct key *k, const struct node *value,
+                         void *object)
+{
+    (void)value_bool(l, value, k->name, &((struct draft *)object)->job.cgroup_view);
 }
 
 /* Refuses a limit of what never comes. */

@@ -381,6 +381,7 @@ struct jobs_job {
     bool untrusted;
     bool caches_result;              /* once it has passed, it need not run again */
     bool tty;                        /* its output goes through a terminal */
+    bool cgroup_view;                /* it can read its own control group */
     bool fail_fast;                  /* no further instance of it starts once one has not passed */
     const struct jobs_case *of_case; /* NULL: it is none */
     /* of a job: those that run beside it, or NULL; of a service: those that it runs beside, itself

@@ -393,7 +393,7 @@ key_set_fn key_set_cache, key_set_cache_key, key_set_cache_paths, key_set_cache_
 /* A key of a cache is shown, and stands in records: one line of text. */
 bool cache_key_is_line(const char *text, size_t len);
 /* of a job: job_tty.c */
-key_set_fn key_set_tty;
+key_set_fn key_set_tty, key_set_cgroup_view;
 /* of the file and of a job: job_pools.c */
 key_set_fn key_set_pool, key_set_claim, key_set_exclusive, key_set_slots;
 /* of an input: input.c */

@@ -132,6 +132,32 @@ static size_t others_of(const struct run *run, const struct instance *instance,
     return n;
 }
 
+/* The directories of the job's groups that it is shown, until they are mounted. */
+struct shown_cgroups {
+    struct sandbox_cgroup list[SANDBOX_CGROUPS_MAX];
+    size_t n;
+};
+
+static void close_views(struct shown_cgroups *v)
+{
+    for (size_t i = 0; i < v->n; i++)
+        base_closep(&v->list[i].dir);
+}
+
+static int open_views(const struct cgroup_job *cgroup, struct shown_cgroups *ret,
+                      struct cupel_error *err)
+{
+    struct cgroup_view list[CGROUP_VIEWS_MAX];
+    int n = cgroup_job_views(cgroup, list);
+
+    _Static_assert(CGROUP_VIEWS_MAX <= SANDBOX_CGROUPS_MAX, "each is shown");
+    for (int i = 0; i < n; i++)
+        ret->list[ret->n++] = (struct sandbox_cgroup){.name = list[i].name, .dir = list[i].dir};
+    return n > 0 ? 0
+                 : cupel_error_set(err, CUPEL_ERROR_HARNESS, n < 0 ? n : EOPNOTSUPP,
+                                   "cannot show the job its control group");
+}
+
 static int start_sandbox(struct attempt_context *ctx, const struct instance *instance,
                          const struct launch_session *session, bool hold,
                          const struct caches *caches, const struct cgroup_job *cgroup,
@@ -146,6 +172,7 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
     struct sandbox_ids below_ids[JOBS_FROM_DEPTH_MAX];
     struct sandbox_other others[JOBS_READS_MAX];
     int enter[CGROUP_ENTER_MAX];
+    __attribute__((cleanup(close_views))) struct shown_cgroups views = {.n = 0};
     struct sandbox_request request = {
         .plan = instance->plan,
         .job = job,
@@ -174,6 +201,14 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         .late = hold && ctx->late,
     };
 
+    if (job->cgroup_view) {
+        int r = open_views(cgroup, &views, err);
+
+        if (r < 0)
+            return r;
+        request.cgroups = views.list;
+        request.n_cgroups = views.n;
+    }
     for (size_t i = instance->from; i != INSTANCE_NONE; i = ctx->run->instances[i].from) {
         below_ids[n_below] = identity_ids(&ctx->run->instances[i]);
         below[n_below++] = i;

@@ -96,10 +96,10 @@ bool shape_is_same(const struct instance *a, const struct instance *b)
            x->devices == y->devices && x->capabilities.given == y->capabilities.given &&
            x->capabilities.set == y->capabilities.set && same_limits(&x->limits, &y->limits) &&
            same_inputs(x, y) && same_tmpfs(x, y) && x->tty == y->tty &&
-           x->time_offset_ns == y->time_offset_ns && x->n_steps == y->n_steps &&
-           x->goes_on == y->goes_on && same_limits(&x->steps[0].limits, &y->steps[0].limits) &&
-           says_home(x) == says_home(y) && has_stdin(x) == has_stdin(y) &&
-           jobs_leaves_files(x) == jobs_leaves_files(y) &&
+           x->cgroup_view == y->cgroup_view && x->time_offset_ns == y->time_offset_ns &&
+           x->n_steps == y->n_steps && x->goes_on == y->goes_on &&
+           same_limits(&x->steps[0].limits, &y->steps[0].limits) && says_home(x) == says_home(y) &&
+           has_stdin(x) == has_stdin(y) && jobs_leaves_files(x) == jobs_leaves_files(y) &&
            limits_output_file(x) == limits_output_file(y);
 }
 
@@ -119,7 +119,7 @@ static void mark_text(uint64_t *mark, const char *text)
 
 static void mark_limits(uint64_t *mark, const struct jobs_limits *l)
 {
-    const uint32_t set = l->set & (OF_SHAPE | BIT(CPUSET));
+    const uint32_t set = l->set & (OF_SHAPE | OF_GROUPS);
 
     mark_bytes(mark, &set, sizeof(set));
     for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
@@ -137,6 +137,7 @@ uint64_t shape_mark(const struct instance *in)
                               job->seccomp.profile,
                               job->n_steps,
                               job->tty,
+                              job->cgroup_view,
                               job->goes_on,
                               says_home(job),
                               has_stdin(job),

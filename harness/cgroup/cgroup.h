@@ -205,6 +205,16 @@ int cgroup_job_change_limits(struct cgroup_job *job, const struct cgroup_limits 
  * many. */
 #define CGROUP_ENTER_MAX 16
 size_t cgroup_job_enter_fds(const struct cgroup_job *job, int ret_fds[static CGROUP_ENTER_MAX]);
+/* The payload's directories that a program may read to find its limits: of v2, or else of each v1
+ * controller that limits anything. `name` is where programs look for it below /sys/fs/cgroup: "" of
+ * v2. Opened (O_PATH) for the caller; how many, -errno. */
+#define CGROUP_VIEWS_MAX 8
+struct cgroup_view {
+    const char *name;
+    int dir;
+};
+int cgroup_job_views(const struct cgroup_job *job,
+                     struct cgroup_view list[static CGROUP_VIEWS_MAX]);
 /* An fd whose poll events tell that an OOM kill happened (v1: eventfd, POLLIN; v2: memory.events,
  * POLLPRI); -EBADF where there is none. *ret_events gets what to poll for. Call cgroup_job_oom_ack
  * after a wake-up: true when there was a kill. */

@@ -205,6 +205,37 @@ size_t cgroup_job_enter_fds(const struct cgroup_job *job, int ret_fds[static CGR
     return n;
 }
 
+/* Whether programs look for their limits there: what is below is ours to bound and to count by. */
+static bool is_shown(const struct tree *tree, size_t controller)
+{
+    return (tree->controllers & CTL_BIT(controller)) != 0 && controller != CTL_DEVICES &&
+           controller != CTL_PERF && controller_table[controller].v1 != NULL;
+}
+
+int cgroup_job_views(const struct cgroup_job *job, struct cgroup_view list[static CGROUP_VIEWS_MAX])
+{
+    bool is_v2 = job->run->count == 1 && job->run->tree[0].ops->version == 2;
+    int n = 0;
+
+    for (size_t i = 0; i < job->run->count; i++)
+        for (size_t c = 0; c < CTL_COUNT && n < CGROUP_VIEWS_MAX && job->enter[i] >= 0; c++) {
+            const struct tree *tree = &job->run->tree[i];
+
+            if (!(is_v2 ? c == 0 : tree->ops->version == 1 && is_shown(tree, c)))
+                continue;
+            list[n].name = is_v2 ? "" : controller_table[c].v1;
+            list[n].dir = openat(tree->run_fd, job->name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+            if (list[n].dir >= 0) {
+                n++;
+                continue;
+            }
+            while (n > 0)
+                base_closep(&list[--n].dir);
+            return -errno;
+        }
+    return n;
+}
+
 int cgroup_job_oom_fd(const struct cgroup_job *job, short *ret_events)
 {
     if (job->oom_fd >= 0)

@@ -234,6 +234,28 @@ static int check_instructions(struct prepared *p, const struct instance *in, boo
     return 0;
 }
 
+/* Refuses to show a job its group where it has none. */
+static int check_view(struct prepared *p, const struct instance *in, bool best_effort,
+                      struct cupel_error *err)
+{
+    static const enum cgroup_feature any[] = {CGROUP_MEMORY_LIMIT, CGROUP_CPU_QUOTA,
+                                              CGROUP_PIDS_LIMIT, CGROUP_CPU_USAGE};
+
+    if (!in->job->cgroup_view)
+        return 0;
+    for (size_t i = 0; i < ARRAY_SIZE(any); i++)
+        if (cgroup_host_has(p->host, any[i]))
+            return 0;
+    if (best_effort) {
+        instances_job(in)->cgroup_view = false;
+        return 0;
+    }
+    (void)cgroup_explain_missing(p->host, any[0], err);
+    cupel_error_prefix(err, "%s:%d: job '%s' has `cgroup-view`, and no control group here",
+                       in->plan->file, in->job->line, in->job->name);
+    return -ENOTSUP;
+}
+
 static int by_size(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -370,6 +392,8 @@ static int check_instance(struct prepared *p, const struct run_options *o,
         r = check_cpuset(p, in, o->best_effort, err);
     if (r == 0)
         r = check_instructions(p, in, o->best_effort, err);
+    if (r == 0)
+        r = check_view(p, in, o->best_effort, err);
     if (r == 0)
         r = check_io(p, in, o->best_effort, err);
     if (r == 0)

@@ -253,6 +253,13 @@ struct sandbox_other {
     bool masked;
 };
 
+/* A directory that a job can read at /sys/fs/cgroup, or at NAME in it. */
+struct sandbox_cgroup {
+    const char *name; /* "": there itself, and it is the only one */
+    int dir;          /* O_PATH, borrowed */
+};
+#define SANDBOX_CGROUPS_MAX 8
+
 struct sandbox_request {
     const struct jobs_plan *plan; /* that the job is of */
     const struct jobs_job *job;
@@ -285,6 +292,8 @@ struct sandbox_request {
     const struct sandbox_user *user; /* NULL: looked up by PID 1, in what it has mounted */
     const struct sandbox_secret *secrets;
     size_t n_secrets;
+    const struct sandbox_cgroup *cgroups;
+    size_t n_cgroups; /* 0: it sees none */
     const int *enter; /* fds into which the command writes "0", of cgroup_job */
     size_t n_enter;
     bool hold; /* the first step's command is not executed before sandbox_go */

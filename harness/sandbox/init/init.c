@@ -55,7 +55,7 @@ void send_report(struct init_context *ctx, const struct init_report *report)
 #else
 #define LAST_STREAM STDERR_FILENO
 #endif
-#define KEEP_MAX (2 * INPUTS_MAX + LAYERS_MAX + CGROUP_ENTER_FDS_MAX + 16)
+#define KEEP_MAX (2 * INPUTS_MAX + LAYERS_MAX + CGROUP_ENTER_FDS_MAX + SANDBOX_CGROUPS_MAX + 16)
 
 static void keep(int *list, size_t *n, int fd)
 {
@@ -95,6 +95,8 @@ int setup_descriptors(struct init_context *ctx)
     keep(list, &n, ctx->given.stderr_fd);
     for (size_t i = 0; i < ctx->given.n_enter; i++)
         keep(list, &n, ctx->given.enter[i]);
+    for (size_t i = 0; i < ctx->given.n_cgroups; i++)
+        keep(list, &n, ctx->given.cgroups[i].dir);
     for (size_t i = 0; i < ctx->given.n_inputs; i++) {
         keep(list, &n, ctx->given.inputs[i].mount);
         keep(list, &n, ctx->given.inputs[i].file);

@@ -81,6 +81,9 @@ struct init_given {
     int stdout_fd;
     int stdout_file; /* in its place, for the steps; or -EBADF */
     int stderr_fd;
+    /* detached mounts of directories of its control groups, and where they go */
+    struct sandbox_cgroup cgroups[SANDBOX_CGROUPS_MAX];
+    size_t n_cgroups;
     const int *enter;
     size_t n_enter;
     struct sock_fprog filter;

@@ -8,6 +8,7 @@
 #include "harness/sandbox/init/mounts.h"
 #include "harness/sandbox/init/async_safe.h"
 #include "harness/sandbox/init/borrow.h"
+#include "harness/sandbox/init/cgroup_view.h"
 #include "harness/sandbox/init/copy_data.h"
 #include "harness/sandbox/init/device_table.h"
 #include "harness/sandbox/init/init_context.h"
@@ -472,6 +473,8 @@ int setup_sys(struct init_context *ctx)
         r = attach_below(ctx->root, "sys", ctx->sys_mount);
     if (r == 0 && ctx->sys_mount >= 0)
         r = masks_put_on_sys(ctx);
+    if (r == 0)
+        r = cgroup_view_attach(ctx);
     if (r == 0 && weakened("no-cgroup-mount"))
         r = attach_cgroup(ctx);
     return r < 0 ? r : leave_stage(ctx);

@@ -51,6 +51,8 @@ void context_free(struct init_context *ctx)
 
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
         base_closep(fds[i]);
+    for (size_t i = 0; i < ctx->given.n_cgroups; i++)
+        base_closep(&ctx->given.cgroups[i].dir);
     for (size_t i = 0; i < ctx->given.n_inputs; i++) {
         base_closep(&ctx->given.inputs[i].mount);
         base_closep(&ctx->given.inputs[i].file);

@@ -5,6 +5,7 @@
  * (started_job.c). */
 #include "harness/sandbox/slot/start.h"
 #include "harness/sandbox/init/init_context.h"
+#include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/init/setup_step.h"
 #include "harness/sandbox/sandbox.h"
 #include "harness/sandbox/slot/dev_nodes.h"
@@ -19,6 +20,8 @@
 #include "harness/sandbox/slot/taken_layers.h"
 #include "harness/sandbox/slot/upper.h"
 
+#include "base/weaken.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,12 +35,37 @@ int start_said(struct start *s, enum start_said what, int r)
 
 /* ---- devices, inputs, streams ---- */
 
+/* Makes mounts of the job's control groups that nobody can write through: what a job could change
+ * there are its own limits, and which processes are held to them. */
+static int start_cgroups(struct start *s)
+{
+    const struct mount_attr closed = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+                                                  MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+    struct init_given *given = &s->ctx->given;
+    int r = 0;
+
+    s->detail = "/sys/fs/cgroup";
+    for (size_t i = 0; r == 0 && i < s->request->n_cgroups; i++) {
+        int mount = mount_clone_fd(s->request->cgroups[i].dir);
+
+        if (mount < 0)
+            return mount;
+        given->cgroups[given->n_cgroups++] =
+            (struct sandbox_cgroup){.name = s->request->cgroups[i].name, .dir = mount};
+        r = weakened("cgroup-view") ? 0 : mount_change(mount, &closed);
+    }
+    return r;
+}
+
 static int start_devices(struct start *s, struct cupel_error *err)
 {
+    int r;
+
     (void)err;
     s->detail = "/dev";
-    return devices_mount(s->stage->id_base, s->request->job->devices, s->stage->privilege.host,
-                         &s->ctx->given.dev_mount);
+    r = devices_mount(s->stage->id_base, s->request->job->devices, s->stage->privilege.host,
+                      &s->ctx->given.dev_mount);
+    return r == 0 && s->request->n_cgroups > 0 ? start_cgroups(s) : r;
 }
 
 /* Whether the n jobs on top of which this one starts had another user. */
