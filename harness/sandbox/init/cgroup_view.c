@@ -20,7 +20,7 @@ static int open_place(struct init_context *ctx)
 
     if (ctx->sys_mount < 0)
         return mounts_make_dir(ctx, PLACE, &made);
-    return file_open_beneath(ctx->root, PLACE + 1, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+    return file_open_beneath(ctx->root, &PLACE[1], O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
 }
 
 static int attach_named(int dir, const struct sandbox_cgroup *group)
