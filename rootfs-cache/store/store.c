@@ -12,6 +12,7 @@
 
 #include "rootfs-cache/confined/hash.h"
 #include "rootfs-cache/confined/treesum.h"
+#include "rootfs-cache/store/verdict_log.h"
 
 #include <fcntl.h>
 #include <jansson.h>
@@ -190,6 +191,7 @@ void cache_close(struct cache *cache)
     if (cache == NULL)
         return;
     cache_host_look_end(cache->host_look);
+    verdict_log_free(cache->verdicts);
     base_closep(&cache->dir);
     free(cache->path);
     free(cache->ids);

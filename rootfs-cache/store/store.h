@@ -15,6 +15,7 @@ struct cache {
     cache_progress_fn *watcher; /* or NULL */
     void *watcher_data;
     struct cache_host_look *host_look; /* or NULL */
+    struct verdict_log *verdicts;      /* or NULL: not looked at yet */
 };
 
 /* A layer in the making: tmp/KEY/, with KEY's lock held. Nothing of it is visible before
@@ -88,8 +89,9 @@ void store_end(struct store_draft *draft);
 /* Removes those that go by what is wanted, when all layers that go are gone; `left`: bytes. */
 int results_collect(struct cache *cache, const struct cache_gc *want, uint64_t *left,
                     size_t *ret_removed);
-/* What jobs have come to (verdicts.c): verdicts/KEY. */
+/* What jobs have come to (verdicts.c, verdict_log.c): all of them in one file. */
 #define STORE_VERDICTS "verdicts"
+#define STORE_VERDICT_LOG STORE_VERDICTS "/log"
 int verdicts_collect(struct cache *cache, const struct cache_gc *want, uint64_t *left,
                      size_t *ret_removed);
 /* What was fetched of an image when it was cut short: fetched/KEY, written with KEY's lock held. */

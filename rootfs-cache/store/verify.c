@@ -5,6 +5,7 @@
 #include "rootfs-cache/confined/tampered.h"
 #include "rootfs-cache/confined/treesum.h"
 #include "rootfs-cache/store/names.h"
+#include "rootfs-cache/store/verdict_log.h"
 
 #include <fcntl.h>
 #include <jansson.h>
@@ -181,6 +182,21 @@ static int check_saved(struct cache *cache, const char *name, void *data)
                         r > 0 ? ": removed" : " (`cupel cache gc` removes the record)");
 }
 
+/* Tells of verdicts that are not whole, and of what comes behind one: jobs just run again. */
+static int check_verdicts(struct cache *cache, struct verify *v)
+{
+    size_t bad;
+    int r = verdict_log_check(cache, &bad);
+
+    if (r == 0 && bad > 0 && v->want->repair)
+        r = verdict_log_rewrite(cache, NULL, NULL);
+    if (r < 0 || bad == 0)
+        return r;
+    return verify_found(v, STORE_VERDICT_LOG ": %zu kept verdict%s not whole%s", bad,
+                        bad == 1 ? " is" : "s are",
+                        v->want->repair ? ": removed" : ": whatever they are of is run again");
+}
+
 static int verify_one(struct cache *cache, const char *what, struct verify *v)
 {
     struct record record = RECORD_INIT;
@@ -208,6 +224,8 @@ static int verify_all(struct cache *cache, struct verify *v)
     v->place = STORE_SAVED;
     if (r == 0)
         r = record_each(cache, STORE_SAVED, check_saved, v);
+    if (r == 0)
+        r = check_verdicts(cache, v);
     return r < 0 ? store_error(cache, v->err, r, "list the layers") : 0;
 }
 

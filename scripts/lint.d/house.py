@@ -25,7 +25,7 @@ ROOMS = {
         "may": ["base", "rootfs-cache"],
     },
     "rootfs-cache/store": {
-        "public": ["cache_root.h", "digest.h", "flatten.h", "merge.h", "names.h", "record.h", "store.h"],
+        "public": ["cache_root.h", "digest.h", "flatten.h", "merge.h", "names.h", "record.h", "store.h", "verdict_log.h"],
         "may": ["base", "rootfs-cache", "rootfs-cache/confined"],
     },
     "rootfs-cache/sources": {

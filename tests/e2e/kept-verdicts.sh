@@ -62,7 +62,7 @@ kept() { jq -rs 'map(select(.cached)) | map(.id) | sort | join(" ")' "$T/out/res
 ran() { jq -rs 'map(select(.attempts and (.cached | not))) | map(.id) | sort | join(" ")' "$T/out/results.jsonl"; }
 # said: what the last run says, but for what tells that it was kept.
 said() { jq -cS 'del(.cached)' "$T/out/results.jsonl" | sort; }
-verdicts() { find "$store/verdicts" -type f -not -name '*.tmp' | wc -l; }
+verdicts() { "$CUPEL" cache list --json | jq 'map(select(.kind == "verdict")) | length'; }
 all='compile/SUB=broken compile/SUB=crash compile/SUB=right compile/SUB=wrong grade/SUB=crash/1 grade/SUB=crash/checked'
 all+=' grade/SUB=right/1 grade/SUB=right/2 grade/SUB=right/3 grade/SUB=right/checked grade/SUB=wrong/1 grade/SUB=wrong/2 grade/SUB=wrong/checked'
 
@@ -186,6 +186,8 @@ cupel_start slow.yaml --reuse -j 1
 expect wait_until 60 eval '(( $(verdicts) == 3 ))'
 kill -KILL "$CUPEL_PID"
 cupel_wait
+run_cupel rootfs verify
+expect_exit 0
 cupel_start slow.yaml --reuse -j 1
 expect wait_until 60 eval 'grep -qs "\"id\":\"grade/b\"" "$T/out/results.jsonl"'
 kill -INT "$CUPEL_PID"
@@ -260,10 +262,22 @@ expect_equal "$(ran)" 'compile grade/a grade/b grade/c'
 run_cupel cache remove grade/b
 cupel_run slow.yaml --reuse
 expect_equal "$(ran)" 'compile grade/b'
-for record in "$store"/verdicts/*; do
-    size=$(stat -c %s "$record")
-    truncate -s $((size - 1)) "$record"
+log=$store/verdicts/log
+cp "$log" whole
+for cut in 1 150 400; do # of the last record, which is that of grade/b: its content, and its head
+    cp whole "$log"
+    truncate -s -"$cut" "$log"
+    if ((cut == 1)); then
+        run_cupel rootfs verify
+        expect_exit 1
+        expect_stdout 'verdicts/log: 1 kept verdict is not whole'
+    fi
+    cupel_run slow.yaml --reuse
+    expect_equal "$(ran)" 'compile grade/b'
+    run_cupel rootfs verify
+    expect_exit 0
 done
+printf x | dd of="$log" conv=notrunc status=none # what comes behind it is not read either
 cupel_run slow.yaml --reuse
 expect_equal "$(ran)" 'compile grade/a grade/b grade/c'
 run_cupel cache remove slow.yaml

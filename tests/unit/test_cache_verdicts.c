@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Verdicts in the store, found whole or not at all; and looks at what they depend on, which see
  * every change, also one that is taken back. */
+#include "rootfs-cache/store/verdict_log.h"
 #include "test_cache.h"
 
 #include <sys/xattr.h>
 
 #define KEY_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define KEY_C "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
 #define KEY_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 
 static void keep(struct fixture *f, const char *key, const char *job, const char *record, size_t n)
@@ -67,42 +69,189 @@ static void test_kept(void **state)
     assert_false(is_found(f, KEY_B));
 }
 
-/* One that is cut short, changed in a byte, or has another's name is none. */
+static int open_verdicts(struct fixture *f)
+{
+    return openat(cache_dirfd(f->cache), "verdicts", O_RDONLY | O_DIRECTORY);
+}
+
+/* Puts bytes in the place of the log, as a power cut or a bad disk would. */
+static void put_log(struct fixture *f, const char *data, size_t n)
+{
+    cleanup_close int dir = open_verdicts(f);
+
+    assert_int_equal(file_write_passing_at(dir, "log", data, n, 0600), 0);
+}
+
+static char *get_log(struct fixture *f, size_t *ret_n)
+{
+    cleanup_close int dir = open_verdicts(f);
+    char *data = NULL;
+
+    assert_int_equal(file_read_at(dir, "log", 1 << 20, &data, ret_n), 0);
+    return data;
+}
+
+static bool finds(struct fixture *f, const char *key, const char *expected)
+{
+    struct cache_verdict v;
+    cleanup_free char *record = NULL;
+    size_t n;
+
+    if (!cache_verdict_find(f->cache, key, &v, &record, &n))
+        return false;
+    cache_verdict_release(&v);
+    assert_int_equal(n, strlen(expected));
+    assert_memory_equal(record, expected, n);
+    return true;
+}
+
+static size_t damaged(struct fixture *f)
+{
+    size_t bad;
+
+    assert_int_equal(verdict_log_check(f->cache, &bad), 0);
+    return bad;
+}
+
+/* A record that is cut short at any byte is none; those before it are whole, the next writer goes
+ * on behind them, and what it writes is found. */
+static void test_cut_short(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_free char *data = NULL;
+    size_t n, first;
+
+    keep(f, KEY_A, "job", "first", 5);
+    free(get_log(f, &first));
+    keep(f, KEY_B, "job", "second", 6);
+    data = get_log(f, &n);
+    for (size_t cut = first; cut < n; cut++) {
+        put_log(f, data, cut);
+        assert_true(finds(f, KEY_A, "first"));
+        assert_false(is_found(f, KEY_B));
+        assert_int_equal(damaged(f), cut > first);
+        keep(f, KEY_C, "job", "third", 5);
+        assert_true(finds(f, KEY_A, "first"));
+        assert_true(finds(f, KEY_C, "third"));
+        assert_false(is_found(f, KEY_B));
+        assert_int_equal(count(f), 2);
+        assert_int_equal(damaged(f), 0);
+    }
+}
+
+/* One that has changed in a byte is none, but for the time of its use, which is no part of it. */
 static void test_damaged(void **state)
 {
     struct fixture *f = *state;
-    cleanup_close int dir = openat(cache_dirfd(f->cache), "verdicts", O_RDONLY | O_DIRECTORY);
     cleanup_free char *data = NULL;
+    size_t n, first, lost = 0;
+
+    keep(f, KEY_A, "job", "first", 5);
+    free(get_log(f, &first));
+    keep(f, KEY_B, "job", "second", 6);
+    data = get_log(f, &n);
+    for (size_t i = first; i < n; i++) {
+        bool is_used = i >= first + 8 && i < first + 16;
+
+        data[i] ^= 1;
+        put_log(f, data, n);
+        assert_true(finds(f, KEY_A, "first"));
+        assert_true(is_found(f, KEY_B) == is_used);
+        assert_int_equal(damaged(f), !is_used);
+        data[i] ^= 1;
+    }
+    /* behind one of which the length cannot be believed nothing is read */
+    for (size_t i = 0; i < first; i++) {
+        data[i] ^= 1;
+        put_log(f, data, n);
+        lost += !is_found(f, KEY_B);
+        assert_true(is_found(f, KEY_A) == (i >= 8 && i < 16));
+        data[i] ^= 1;
+    }
+    assert_true(lost > 0);
+    put_log(f, data, n);
+    assert_true(finds(f, KEY_B, "second"));
+}
+
+/* What a job has written into its record is never taken for a record. */
+static void test_record_within(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_free char *inner = NULL, *data = NULL;
+    size_t n_inner, n;
+
+    keep(f, KEY_B, "job", "forged", 6);
+    inner = get_log(f, &n_inner);
+    put_log(f, "", 0);
+    keep(f, KEY_A, "job", inner, n_inner);
+    assert_false(is_found(f, KEY_B));
+    data = get_log(f, &n);
+    for (size_t i = 0; i < n - n_inner; i++) { /* neither where what is around it is damaged */
+        data[i] ^= 1;
+        put_log(f, data, n);
+        assert_false(is_found(f, KEY_B));
+        keep(f, KEY_C, "job", "x", 1);
+        assert_false(is_found(f, KEY_B));
+        data[i] ^= 1;
+    }
+}
+
+/* Two who have the store open see what the other one has kept, replaced and removed. */
+static void test_two(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture other = *f;
+    struct cupel_error err;
     size_t n;
 
-    keep(f, KEY_A, "job", "record", 6);
-    assert_int_equal(file_read_at(dir, KEY_A, 4096, &data, &n), 0);
-    assert_int_equal(file_write_passing_at(dir, KEY_B, data, n, 0600), 0);
-    assert_false(is_found(f, KEY_B));
-    for (size_t cut = 0; cut < n; cut++) {
-        assert_int_equal(file_write_passing_at(dir, KEY_A, data, cut, 0600), 0);
-        assert_false(is_found(f, KEY_A));
+    assert_int_equal(cache_open(&other.cache, &err), 0);
+    keep(f, KEY_A, "one", "old", 3);
+    assert_true(finds(&other, KEY_A, "old"));
+    keep(&other, KEY_A, "one", "new", 3);
+    assert_true(finds(f, KEY_A, "new"));
+    assert_int_equal(count(f), 1);
+    assert_int_equal(cache_verdicts_remove(other.cache, "one", &n, &err), 0);
+    assert_false(is_found(f, KEY_A));
+    keep(f, KEY_B, "two", "b", 1);
+    assert_true(finds(&other, KEY_B, "b"));
+    cache_close(other.cache);
+}
+
+/* What was replaced does not pile up; what is too large is not kept, and nothing of it is left. */
+static void test_replaced(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_free char *large = xcalloc(1, CACHE_VERDICT_MAX), *key = NULL;
+    cleanup_close int dir = open_verdicts(f);
+    struct stat st;
+
+    keep(f, KEY_A, "job", "stays", 5);
+    for (int i = 0; i < 40; i++) {
+        large[0] = (char)i;
+        keep(f, KEY_B, "job", large, CACHE_VERDICT_MAX);
+        assert_int_equal(fstatat(dir, "log", &st, 0), 0);
+        assert_true(st.st_size < (off_t)10 * (off_t)CACHE_VERDICT_MAX);
     }
-    for (size_t i = 0; i < n; i++) {
-        data[i] ^= 1;
-        assert_int_equal(file_write_passing_at(dir, KEY_A, data, n, 0600), 0);
-        assert_false(is_found(f, KEY_A));
-        data[i] ^= 1;
+    assert_true(finds(f, KEY_A, "stays"));
+    for (int i = 0; i < 300; i++) { /* more than there is room for at first */
+        free(key);
+        key = xasprintf("%016x%048x", i, i);
+        keep(f, key, "many", "x", 1);
     }
-    assert_int_equal(file_write_passing_at(dir, KEY_A, data, n, 0600), 0);
-    assert_true(is_found(f, KEY_A));
+    assert_int_equal(count(f), 302);
+    assert_int_equal(damaged(f), 0);
 }
 
 static void test_looked_after(void **state)
 {
     struct fixture *f = *state;
     struct cache_gc all = {.keep_bytes = UINT64_MAX, .older_seconds = 0},
-                    some = {.keep_bytes = 4096, .older_seconds = UINT64_MAX};
-    cleanup_close int dir = openat(cache_dirfd(f->cache), "verdicts", O_RDONLY | O_DIRECTORY);
+                    some = {.keep_bytes = 400, .older_seconds = UINT64_MAX};
+    cleanup_close int dir = open_verdicts(f), log = -EBADF;
     struct cache_collected done;
     struct cupel_error err;
-    struct timespec old[2] = {{1600000000, 0}, {1600000000, 0}};
-    size_t n;
+    const uint64_t old = 1600000000;
+    size_t n, first;
 
     keep(f, KEY_A, "one", "x", 1);
     keep(f, KEY_B, "two", "x", 1);
@@ -115,9 +264,11 @@ static void test_looked_after(void **state)
     assert_int_equal(n, 1);
     /* of two, the one that was used longest ago goes; a use is noted, if not every one */
     keep(f, KEY_A, "one", "x", 1);
+    free(get_log(f, &first));
     keep(f, KEY_B, "two", "x", 1);
-    assert_int_equal(utimensat(dir, KEY_A, old, 0), 0);
-    assert_int_equal(utimensat(dir, KEY_B, old, 0), 0);
+    log = openat(dir, "log", O_WRONLY);
+    assert_int_equal(pwrite(log, &old, sizeof(old), 8), sizeof(old));
+    assert_int_equal(pwrite(log, &old, sizeof(old), (off_t)first + 8), sizeof(old));
     assert_true(is_found(f, KEY_B));
     assert_int_equal(cache_gc(f->cache, &some, &done, &err), 0);
     assert_int_equal(done.verdicts, 1);
@@ -253,7 +404,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_kept, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_cut_short, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_damaged, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_record_within, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_two, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_replaced, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_looked_after, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_look, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_look_hostile, fixture_setup, fixture_teardown),
