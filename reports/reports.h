@@ -112,6 +112,14 @@ struct reports_cache {
     bool saved;
 };
 
+/* What is known of an artifact, besides its path: of a regular file. */
+struct reports_file {
+    uint64_t size;
+    bool has_size;
+    bool has_sha256; /* holes without end are not hashed */
+    unsigned char sha256[32];
+};
+
 #define REPORTS_EVIDENCE_SIZE 768
 #define REPORTS_MESSAGE_SIZE 4096 /* of a checker's, NUL included */
 #define REPORTS_SCORE_SCALE UINT64_C(1000000000)
@@ -237,7 +245,9 @@ struct reports_result {
     const char **unenforced; /* limits that --best-effort let go, NULL-terminated or NULL */
     /* further remarks ("artifact /work/x matched nothing"), NULL-terminated or NULL */
     const char **notes;
-    const char **artifacts;    /* paths below the out directory, NULL-terminated or NULL */
+    const char **artifacts; /* paths below the out directory, NULL-terminated or NULL */
+    /* of each of them; NULL: nothing is known of any */
+    const struct reports_file *files;
     size_t artifacts_left_out; /* how many more of them there are */
     const char *stdout_log;    /* path below the out directory, or NULL */
     const char *stderr_log;

@@ -3,18 +3,19 @@
 #include "harness/attempt/artifact_copy.h"
 
 #include "base/weaken.h"
+#include "harness/attempt/artifact_digest.h"
 #include "harness/attempt/artifact_links.h"
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/sendfile.h>
 
 #define MADE_MAX 1000000u
 /* A job's time is over, and whoever waits for its result has no way to hurry: ten minutes, and as
  * long as copying takes at a rate that any disk can do. */
 #define TIME_NS (600 * NSEC_PER_SEC)
 #define NS_PER_BYTE 250 /* 4 MB/s */
-#define CHUNK ((off_t)8 << 20)
+#define CHUNK ((off_t)128 << 10)
+#define LOOK_BYTES ((off_t)8 << 20) /* between two looks at the clock */
 
 static int make_dir(int dir, const char *name)
 {
@@ -27,6 +28,8 @@ int artifact_copier_open(struct artifact_copier *c, int dir)
 {
     c->end_ns = clock_monotonic_ns() + TIME_NS;
     c->links = artifact_links_new(dir);
+    c->digest = artifact_digest_new();
+    c->buffer = xmalloc((size_t)CHUNK);
     return artifact_place_begin(&c->to, dir, make_dir);
 }
 
@@ -34,6 +37,8 @@ void artifact_copier_close(struct artifact_copier *c)
 {
     artifact_place_end(&c->to);
     artifact_links_free(c->links);
+    artifact_digest_free(c->digest);
+    free(c->buffer);
 }
 
 bool artifact_copier_stops(struct artifact_copier *c)
@@ -47,23 +52,30 @@ bool artifact_copier_stops(struct artifact_copier *c)
 
 /* ---- bytes ---- */
 
-/* Copies the bytes from `at` to `end` to the same place. */
+/* Copies the bytes from `at` to `end` to the same place, and hashes them on the way. */
 static int copy_extent(struct artifact_copier *c, int from, int to, off_t at, off_t end)
 {
+    off_t look = at + LOOK_BYTES;
+
     if (lseek(to, at, SEEK_SET) < 0)
         return -errno;
     while (at < end) {
-        ssize_t n = sendfile(to, from, &at, (size_t)(end - at < CHUNK ? end - at : CHUNK));
+        ssize_t n = pread(from, c->buffer, (size_t)(end - at < CHUNK ? end - at : CHUNK), at);
+        int r;
 
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            break;
+        if (n <= 0)
+            return n < 0 ? -errno : 0;
+        artifact_digest_add(c->digest, c->buffer, (size_t)n);
+        r = file_write_all(to, c->buffer, (size_t)n);
+        if (r < 0)
+            return r;
+        at += n;
         c->bytes += (uint64_t)n;
-        if (at < end && artifact_copier_stops(c))
+        if (at < end && at >= look && artifact_copier_stops(c))
             return -ECANCELED;
+        look = at >= look ? at + LOOK_BYTES : look;
     }
     return 0;
 }
@@ -84,14 +96,17 @@ static int next_extent(int from, off_t *at, off_t *ret_end)
 /* Holes stay holes, and count for nothing: a sparse file of a terabyte costs its data only. */
 static int copy_bytes(struct artifact_copier *c, int from, int to, off_t size)
 {
-    off_t at = 0, end = 0;
+    off_t at = 0, end = 0, before = 0;
     int r = 0;
 
+    artifact_digest_begin(c->digest);
     if (weakened("artifact-holes"))
         return copy_extent(c, from, to, 0, size);
     for (; at < size && (r = next_extent(from, &at, &end)) > 0; at = end) {
         if ((uint64_t)(end - at) > c->left)
             c->stop = ARTIFACT_OVER_MAX;
+        artifact_digest_add_hole(c->digest, (uint64_t)(at - before));
+        before = end;
         if (artifact_copier_stops(c))
             return -ECANCELED;
         r = copy_extent(c, from, to, at, end);
@@ -101,6 +116,7 @@ static int copy_bytes(struct artifact_copier *c, int from, int to, off_t size)
     }
     if (r < 0)
         return r;
+    artifact_digest_add_hole(c->digest, (uint64_t)(size - before));
     return ftruncate(to, size) < 0 ? -errno : 0;
 }
 
@@ -151,7 +167,8 @@ int artifact_copier_left(struct artifact_copier *c, const struct artifact_path *
     return r < 0 ? r : artifact_place_up(&c->to, path);
 }
 
-static int make_copy(struct artifact_copier *c, int from, const struct stat *st, const char *name)
+static int make_copy(struct artifact_copier *c, int from, const struct stat *st, const char *name,
+                     struct reports_file *ret)
 {
     int dir = artifact_place_fd(&c->to), r;
     cleanup_close int to = file_open_beneath(dir, name, O_WRONLY | O_CREAT | O_EXCL, 0644);
@@ -167,20 +184,22 @@ static int make_copy(struct artifact_copier *c, int from, const struct stat *st,
         r = file_flush(to);
     if (r < 0)
         (void)unlinkat(dir, name, 0); /* half a file is none */
+    else
+        artifact_digest_end(c->digest, ret);
     return r;
 }
 
 /* A file of several names: the first one is copied, the others become names of that copy. */
 static int link_or_copy(struct artifact_copier *c, int from, const struct stat *st,
-                        const char *name)
+                        const char *name, struct reports_file *ret)
 {
-    int dir = artifact_place_fd(&c->to), r = artifact_links_use(c->links, st, dir, name);
+    int dir = artifact_place_fd(&c->to), r = artifact_links_use(c->links, st, dir, name, ret);
 
     /* EMLINK: the copy has as many names as its file system allows */
     if (r != -ENOENT && r != -EMLINK)
         return r;
-    r = make_copy(c, from, st, name);
-    if (r == 0 && !artifact_links_keep(c->links, st, dir, name))
+    r = make_copy(c, from, st, name, ret);
+    if (r == 0 && !artifact_links_keep(c->links, st, dir, name, ret))
         c->stop = ARTIFACT_TOO_MANY;
     return r;
 }
@@ -212,15 +231,19 @@ static int artifact_copier_answer(int r, const char **ret_why)
 }
 
 int artifact_copier_take(struct artifact_copier *c, int from, const struct artifact_path *path,
-                         const char *name, const char **ret_why)
+                         const char *name, struct reports_file *ret, const char **ret_why)
 {
     struct stat st;
     int r = fstat(from, &st) < 0 ? -errno : go_to(c, path);
 
+    *ret = (struct reports_file){0};
     if (r == 0)
-        r = !count_one(c)                                     ? -ECANCELED
-            : st.st_nlink > 1 && !weakened("artifact-copies") ? link_or_copy(c, from, &st, name)
-                                                              : make_copy(c, from, &st, name);
+        r = !count_one(c) ? -ECANCELED
+            : st.st_nlink > 1 && !weakened("artifact-copies")
+                ? link_or_copy(c, from, &st, name, ret)
+                : make_copy(c, from, &st, name, ret);
+    ret->has_size = r == 0;
+    ret->size = r == 0 ? (uint64_t)st.st_size : 0;
     return artifact_copier_answer(r, ret_why);
 }
 

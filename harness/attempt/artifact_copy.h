@@ -29,6 +29,8 @@ struct artifact_copier {
 
     struct artifact_place to; /* where the last file went, or a directory above the present one */
     struct artifact_links *links;
+    struct artifact_digest *digest;
+    char *buffer;   /* of what is being copied */
     uint64_t bytes; /* copied so far */
     size_t made;    /* files and directories */
     uint64_t end_ns;
@@ -40,11 +42,12 @@ int artifact_copier_open(struct artifact_copier *c, int dir);
 void artifact_copier_close(struct artifact_copier *c);
 /* Looks at the clock, and asks the user; true when c->stop says so. */
 bool artifact_copier_stops(struct artifact_copier *c);
-/* Copies the file that `from` is open on to `path`/`name`. 0: it is there; 1: it is not, and
- * c->stop or *ret_why, a text that follows its name, says why; negative: the out directory's fault.
+/* Copies the file that `from` is open on to `path`/`name`. 0: it is there, and *ret says what it
+ * is; 1: it is not, and c->stop or *ret_why, a text that follows its name, says why; negative: the
+ * out directory's fault.
  */
 int artifact_copier_take(struct artifact_copier *c, int from, const struct artifact_path *path,
-                         const char *name, const char **ret_why);
+                         const char *name, struct reports_file *ret, const char **ret_why);
 /* Makes the directory `path`, with those that lead to it; returns the same. */
 int artifact_copier_make(struct artifact_copier *c, const struct artifact_path *path,
                          const char **ret_why);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* artifact_links: see artifact_links.h. A table with open addresses: 16 bytes a file, whatever its
- * names are. */
+/* artifact_links: see artifact_links.h. A table with open addresses: 16 bytes a file and its
+ * digest, whatever its names are. */
 #include "harness/attempt/artifact_links.h"
 
 #include <fcntl.h>
@@ -16,12 +16,18 @@ struct link_entry {
     uint32_t number; /* of its name aside, from 1; 0: no entry; NO_LINKS: it has none */
 };
 
+struct link_digest {
+    bool known;
+    unsigned char sha256[32];
+};
+
 struct artifact_links {
     int out;
     int dir; /* the one aside */
     char name[40];
     struct link_entry *entries;
-    size_t size; /* a power of two, at least twice `n` */
+    struct link_digest *digests; /* by number, from 1 on */
+    size_t size;                 /* a power of two, at least twice `n` */
     uint32_t n;
 };
 
@@ -50,6 +56,7 @@ void artifact_links_free(struct artifact_links *l)
         (void)unlinkat(l->out, l->name, AT_REMOVEDIR);
     base_closep(&l->dir);
     free(l->entries);
+    free(l->digests);
     free(l);
 }
 
@@ -77,6 +84,7 @@ static void artifact_links_grow(struct artifact_links *l)
         return;
     l->size = n == 0 ? 64 : 2 * n;
     l->entries = xcalloc(l->size, sizeof(*l->entries));
+    l->digests = xrealloc(l->digests, (l->size / 2 + 1) * sizeof(*l->digests));
     for (size_t i = 0; i < n; i++)
         if (old[i].number != 0)
             *artifact_links_find(l, old[i].inode, old[i].device) = old[i];
@@ -101,7 +109,8 @@ static int open_aside(struct artifact_links *l)
     return l->dir < 0 ? l->dir : 0;
 }
 
-int artifact_links_use(struct artifact_links *l, const struct stat *st, int dir, const char *name)
+int artifact_links_use(struct artifact_links *l, const struct stat *st, int dir, const char *name,
+                       struct reports_file *ret)
 {
     const struct link_entry *e =
         l->size > 0 ? artifact_links_find(l, st->st_ino, (uint32_t)st->st_dev) : NULL;
@@ -111,12 +120,16 @@ int artifact_links_use(struct artifact_links *l, const struct stat *st, int dir,
         return -ENOENT;
     if (e->number == NO_LINKS)
         return -EXDEV;
-    if (linkat(l->dir, number_name(e->number, number), dir, name, 0) == 0)
+    if (linkat(l->dir, number_name(e->number, number), dir, name, 0) == 0) {
+        ret->has_sha256 = l->digests[e->number].known;
+        memcpy(ret->sha256, l->digests[e->number].sha256, sizeof(ret->sha256));
         return 0;
+    }
     return errno == EPERM || errno == EOPNOTSUPP ? -EXDEV : -errno;
 }
 
-bool artifact_links_keep(struct artifact_links *l, const struct stat *st, int dir, const char *name)
+bool artifact_links_keep(struct artifact_links *l, const struct stat *st, int dir, const char *name,
+                         const struct reports_file *file)
 {
     struct link_entry *e;
     char number[16];
@@ -126,6 +139,8 @@ bool artifact_links_keep(struct artifact_links *l, const struct stat *st, int di
     artifact_links_grow(l);
     e = artifact_links_find(l, st->st_ino, (uint32_t)st->st_dev);
     *e = (struct link_entry){.inode = st->st_ino, .device = (uint32_t)st->st_dev, .number = ++l->n};
+    l->digests[l->n].known = file->has_sha256;
+    memcpy(l->digests[l->n].sha256, file->sha256, sizeof(file->sha256));
     if (open_aside(l) < 0 || linkat(dir, name, l->dir, number_name(e->number, number), 0) < 0)
         e->number = NO_LINKS;
     return true;

@@ -4,7 +4,7 @@
  * that may get more names has one in a directory aside, a number, until the end. */
 #pragma once
 
-#include "base/base.h"
+#include "reports/reports.h"
 
 #include <sys/stat.h>
 
@@ -13,10 +13,12 @@ struct artifact_links;
 struct artifact_links *artifact_links_new(int out);
 /* Removes it. */
 void artifact_links_free(struct artifact_links *l);
-/* Gives the copy of the file of `st` the name `name` in `dir`. -ENOENT: there is none yet; -EXDEV:
- * there is, but the file system has no hard links; -EMLINK: it can have no more. */
-int artifact_links_use(struct artifact_links *l, const struct stat *st, int dir, const char *name);
-/* Remembers `name` as the copy of this file from now on. False: there are more such files than can
- * be kept track of. */
-bool artifact_links_keep(struct artifact_links *l, const struct stat *st, int dir,
-                         const char *name);
+/* Gives the copy of the file of `st` the name `name` in `dir`, and tells its digest. -ENOENT: there
+ * is none yet; -EXDEV: there is, but the file system has no hard links; -EMLINK: it can have no
+ * more. */
+int artifact_links_use(struct artifact_links *l, const struct stat *st, int dir, const char *name,
+                       struct reports_file *ret);
+/* Remembers `name` as the copy of this file from now on, and its digest. False: there are more such
+ * files than can be kept track of. */
+bool artifact_links_keep(struct artifact_links *l, const struct stat *st, int dir, const char *name,
+                         const struct reports_file *file);

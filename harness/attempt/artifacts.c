@@ -48,6 +48,8 @@ struct collector {
     size_t names_bytes;   /* of all levels */
     struct artifact_copier copier;
     struct strings *copied, *notes;
+    struct reports_file *files; /* of each that is listed */
+    size_t files_room;
     size_t listed_bytes;
     size_t unlisted; /* files that are there, beyond what is listed */
     size_t unsaid;   /* notes beyond NOTES_MAX */
@@ -77,7 +79,17 @@ static void artifacts_note(struct collector *c, const char *name, const char *wh
                                     strlen(whole) > NOTE_PATH_BYTES ? "..." : "", why));
 }
 
-static void artifacts_list(struct collector *c, const char *name)
+/* Notes what is known of the one that is listed next. */
+static void artifacts_describe(struct collector *c, const struct reports_file *file)
+{
+    if (c->copied->n == c->files_room) {
+        c->files_room = 2 * c->files_room + 16;
+        c->files = xrealloc(c->files, c->files_room * sizeof(*c->files));
+    }
+    c->files[c->copied->n] = *file;
+}
+
+static void artifacts_list(struct collector *c, const char *name, const struct reports_file *file)
 {
     size_t len = strlen(c->prefix) + c->path.text.len + strlen(name) + 3;
     const char *slash = c->path.depth > 0 ? "/" : "";
@@ -87,6 +99,7 @@ static void artifacts_list(struct collector *c, const char *name)
         return;
     }
     c->listed_bytes += len;
+    artifacts_describe(c, file);
     strings_add(c->copied, xasprintf("%s/%s%s%s", c->prefix,
                                      *slash != '\0' ? c->path.text.data : "", slash, name));
 }
@@ -150,7 +163,8 @@ static int artifacts_copied(struct collector *c, int r, const char *name, const 
 }
 
 /* `name` was no directory and no link when it was listed. */
-static int artifacts_copy_file(struct collector *c, const char *name, const char *safe)
+static int artifacts_copy_file(struct collector *c, const char *name, const char *safe,
+                               struct reports_file *ret)
 {
     cleanup_close int from =
         open_entry(artifact_place_fd(&c->from), name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
@@ -161,7 +175,7 @@ static int artifacts_copy_file(struct collector *c, const char *name, const char
         artifacts_note(c, name, "cannot be opened as a regular file of the job; not copied");
         return 0;
     }
-    r = artifact_copier_take(&c->copier, from, &c->path, safe, &why);
+    r = artifact_copier_take(&c->copier, from, &c->path, safe, ret, &why);
     return artifacts_copied(c, r, name, why);
 }
 
@@ -188,6 +202,7 @@ static int artifacts_copy(struct collector *c, const char *name, unsigned char t
 {
     cleanup_free char *clean = redact_string(c->redact, name, false);
     const char *safe = clean != NULL ? clean : name;
+    struct reports_file file = {0};
     int r;
 
     if (has_secret(c, safe)) {
@@ -197,9 +212,9 @@ static int artifacts_copy(struct collector *c, const char *name, unsigned char t
     if (type == DT_LNK && !weakened("artifact-links"))
         r = artifacts_copy_link(c, name, safe);
     else
-        r = artifacts_copy_file(c, name, safe);
+        r = artifacts_copy_file(c, name, safe, &file);
     if (r > 0)
-        artifacts_list(c, safe);
+        artifacts_list(c, safe, &file);
     return r;
 }
 
@@ -545,7 +560,8 @@ static int artifacts_collect_all(struct collector *c, const struct jobs_job *job
 }
 
 int artifacts_collect(const struct jobs_job *job, int root, const struct artifacts_target *target,
-                      struct strings *copied, struct strings *notes, struct cupel_error *err)
+                      struct strings *copied, struct reports_file **files, struct strings *notes,
+                      struct cupel_error *err)
 {
     char file_name[REPORTS_FILE_NAME_SIZE];
     cleanup_free char *prefix = NULL;
@@ -561,5 +577,6 @@ int artifacts_collect(const struct jobs_job *job, int root, const struct artifac
                             : xasprintf("artifacts/%s", file_name);
     r = artifacts_collect_all(&c, job, root, dir, target);
     artifact_copier_close(&c.copier);
+    *files = c.files;
     return r;
 }

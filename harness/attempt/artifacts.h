@@ -8,8 +8,8 @@
 
 /* Copies what the job's patterns match, regular files only, never through a link, below
  * out/artifacts/NAME, in the order of names. `root` is the finished job's root directory. Paths go
- * to `copied`, up to a bound, remarks to `notes`. Returns 1 when the job left more than may be
- * copied: the last note says what was passed. */
+ * to `copied`, up to a bound, what is known of each file to *files (malloc'ed), remarks to `notes`.
+ * Returns 1 when the job left more than may be copied: the last note says what was passed. */
 #define ARTIFACTS_LISTED_MAX 20000u
 #define ARTIFACTS_LISTED_BYTES ((size_t)1 << 20)
 /* Returns the bound ARTIFACTS_LISTED_BYTES; a program that is weakened on purpose lists what the
@@ -26,4 +26,5 @@ struct artifacts_target {
     void *data;
 };
 int artifacts_collect(const struct jobs_job *job, int root, const struct artifacts_target *target,
-                      struct strings *copied, struct strings *notes, struct cupel_error *err);
+                      struct strings *copied, struct reports_file **files, struct strings *notes,
+                      struct cupel_error *err);

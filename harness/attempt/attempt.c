@@ -438,6 +438,7 @@ void attempt_result_free(struct attempt_result *r)
     free(r->checked.for_all);
     free(r->kept);
     strings_free(&r->artifacts);
+    free(r->files);
     if (r->tests != NULL)
         free((char *)(uintptr_t)r->tests->data);
     free(r->tests);

@@ -14,6 +14,7 @@ struct attempt_result {
     struct judgement job;
     struct judgement *steps;
     struct strings artifacts, notes;
+    struct reports_file *files;   /* of each artifact; malloc'ed */
     struct reports_cache *caches; /* without keys; what was restored is malloc'ed */
     size_t n_caches;
     bool has_coverage;

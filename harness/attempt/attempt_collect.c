@@ -156,7 +156,8 @@ static void collect_artifacts(struct attempt *a, struct attempt_result *ret)
     root = sandbox_open_root(a->ctx->stage, &a->sandbox);
     r = root < 0 ? cupel_error_set(&err, CUPEL_ERROR_HARNESS, root,
                                    "cannot open the finished root for its artifacts")
-                 : artifacts_collect(a->job, root, &target, &ret->artifacts, &ret->notes, &err);
+                 : artifacts_collect(a->job, root, &target, &ret->artifacts, &ret->files,
+                                     &ret->notes, &err);
     if (r == 0) /* what was copied may have been read back after it was lost */
         r = sandbox_lost_writes(a->ctx->stage, &err);
     if (r == 0)

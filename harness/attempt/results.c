@@ -200,6 +200,7 @@ void results_add_note(struct reports_result *r, struct arena *arena, const char 
 void results_shorten(struct reports_result *r, struct arena *arena)
 {
     const char **list = r->artifacts;
+    const struct reports_file *files = r->files;
     size_t n = 0, all = 0, bytes = 0;
 
     for (; list != NULL && list[all] != NULL; all++) {
@@ -212,6 +213,9 @@ void results_shorten(struct reports_result *r, struct arena *arena)
     for (size_t i = 0; i < n; i++)
         r->artifacts[i] = arena_strdup(arena, list[i]);
     r->artifacts_left_out = all - n;
+    r->files = NULL;
+    if (files != NULL && n > 0)
+        r->files = memcpy(arena_alloc(arena, n * sizeof(*files)), files, n * sizeof(*files));
 }
 
 static const char *keep_text(struct arena *arena, const char *s)

@@ -21,6 +21,7 @@ struct wire_head {
     uint32_t n_cases;
     uint32_t n_notes;
     uint32_t n_artifacts;
+    uint32_t has_files; /* what is known of each */
     uint32_t n_leaks;
     uint32_t leaks_in_all;
     uint32_t leaks_cut;
@@ -53,6 +54,13 @@ struct wire_case {
 
 struct wire_cache {
     uint32_t hit, saved, has_restored;
+};
+
+/* A bool of the other side's is no bool here. */
+struct wire_file {
+    uint64_t size;
+    uint32_t has_size, has_sha256;
+    unsigned char sha256[32];
 };
 
 /* ---- facts to figures ---- */
@@ -204,6 +212,15 @@ static void add_cache(struct strbuf *b, const struct reports_cache *cache)
     strbuf_add(b, &c, sizeof(c));
 }
 
+static void add_file(struct strbuf *b, const struct reports_file *file)
+{
+    struct wire_file f = {
+        .size = file->size, .has_size = file->has_size, .has_sha256 = file->has_sha256};
+
+    memcpy(f.sha256, file->sha256, sizeof(f.sha256));
+    strbuf_add(b, &f, sizeof(f));
+}
+
 static void describe_tests(const struct reports_tests *t, struct wire_head *head)
 {
     if (t == NULL)
@@ -227,6 +244,7 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
         .n_cases = (uint32_t)result->facts.n_steps,
         .n_notes = (uint32_t)least(result->notes.n, WIRE_NOTES_MAX),
         .n_artifacts = count_artifacts(&result->artifacts),
+        .has_files = result->files != NULL,
         .n_leaks = (uint32_t)least(result->facts.n_leaks, WIRE_LEAKS_MAX),
         .leaks_in_all = result->facts.leaks_in_all,
         .leaks_cut = result->facts.leaks_cut,
@@ -280,6 +298,8 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
     add_notes(&b, &result->notes);
     for (size_t i = 0; i < head.n_artifacts; i++)
         wire_add_text(&b, result->artifacts.items[i], artifacts_listed_bytes());
+    for (size_t i = 0; result->files != NULL && i < head.n_artifacts; i++)
+        add_file(&b, &result->files[i]);
     if (result->tests != NULL)
         strbuf_add(&b, result->tests->data != NULL ? result->tests->data : "", head.tests_length);
     head.size = (uint32_t)b.len;
@@ -357,7 +377,27 @@ static const char **wire_take_list(struct arena *arena, struct parcel *p, size_t
     return list;
 }
 
-static void take_artifacts(struct wire_result *r, struct parcel *p, size_t n)
+/* Takes what is known of each artifact. */
+static void take_files(struct wire_result *r, struct parcel *p, size_t n)
+{
+    const char *data = take_structs(p, n, sizeof(struct wire_file));
+    struct reports_file *files;
+
+    if (data == NULL)
+        return;
+    files = arena_alloc(r->lists, n * sizeof(*files));
+    for (size_t i = 0; i < n; i++) {
+        struct wire_file f;
+
+        memcpy(&f, data + i * sizeof(f), sizeof(f));
+        files[i] = (struct reports_file){
+            .size = f.size, .has_size = f.has_size != 0, .has_sha256 = f.has_sha256 != 0};
+        memcpy(files[i].sha256, f.sha256, sizeof(f.sha256));
+    }
+    r->result.files = files;
+}
+
+static void take_artifacts(struct wire_result *r, struct parcel *p, size_t n, bool files)
 {
     size_t left = p->left;
 
@@ -366,6 +406,8 @@ static void take_artifacts(struct wire_result *r, struct parcel *p, size_t n)
     r->lists = arena_new();
     r->result.artifacts = wire_take_list(r->lists, p, n, artifacts_listed_bytes());
     p->bad |= left - p->left > artifacts_listed_bytes();
+    if (files)
+        take_files(r, p, n);
 }
 
 /* Takes the test cases that the job has reported. */
@@ -523,7 +565,7 @@ static int unpack(struct wire_result *r, const struct wire_head *head, const cha
         if (r->result.caches[i].restored != NULL)
             r->result.caches[i].restored = take_text(r->arena, &p, WIRE_TEXT_MAX);
     r->result.notes = wire_take_list(r->arena, &p, head->n_notes, WIRE_NOTE_MAX);
-    take_artifacts(r, &p, head->n_artifacts);
+    take_artifacts(r, &p, head->n_artifacts, head->has_files != 0);
     take_tests(r, &p, head);
     return p.bad || p.left != 0 ? -EBADMSG : 0;
 }
@@ -534,7 +576,7 @@ static int unpack(struct wire_result *r, const struct wire_head *head, const cha
      WIRE_LEAKS_MAX * sizeof(struct leak) + TIMELINE_MAX * sizeof(struct reports_point) +          \
      JOBS_CACHES_MAX * (sizeof(struct wire_cache) + WIRE_TEXT_MAX) + 3 * WIRE_TEXT_MAX +           \
      2 * REPORTS_MESSAGE_SIZE + WIRE_NOTES_MAX * WIRE_NOTE_MAX + artifacts_listed_bytes() +        \
-     REPORTS_TESTS_LENGTH_MAX)
+     ARTIFACTS_LISTED_MAX * sizeof(struct wire_file) + REPORTS_TESTS_LENGTH_MAX)
 
 void wire_result_free(struct wire_result *w)
 {

@@ -5,6 +5,7 @@
 #include "harness/prepare/cached_results.h"
 
 #include "base/aside.h"
+#include "base/libcrypto.h"
 #include "base/weaken.h"
 #include "harness/attempt/identity.h"
 #include "harness/prepare/derive.h"
@@ -301,9 +302,20 @@ static int step_out(struct preparation *s)
     return r;
 }
 
+/* Loads what artifacts are hashed with before slots are forked: none has to look for it then. */
+static int load_hash(const struct run *run, struct cupel_error *err)
+{
+    for (size_t i = 0; i < run->n_instances; i++)
+        if (run->instances[i].job->artifacts.paths.patterns != NULL)
+            return libcrypto_load(err);
+    return 0;
+}
+
 static int step_texts(struct preparation *s)
 {
-    return manifest_texts(s->options, s->p.run.dirfd, s->err);
+    int r = load_hash(&s->p.run, s->err);
+
+    return r < 0 ? r : manifest_texts(s->options, s->p.run.dirfd, s->err);
 }
 
 /* Holds signals: from here on it may take minutes, and who ends it gets a report. */

@@ -24,6 +24,7 @@ struct room {
     int root;
     struct reports_out *out;
     struct strings copied, notes;
+    struct reports_file *files; /* of each that is copied */
     struct cupel_error err;
 };
 
@@ -52,6 +53,7 @@ static inline int teardown(void **state)
     int r;
 
     strings_free(&room->copied);
+    free(room->files);
     strings_free(&room->notes);
     (void)close(room->root);
     reports_out_close(room->out);
@@ -76,7 +78,8 @@ static inline int collect_job(struct room *room, const struct jobs_job *job)
 {
     const struct artifacts_target target = {.out = room->out, .name = "job"};
 
-    return artifacts_collect(job, room->root, &target, &room->copied, &room->notes, &room->err);
+    return artifacts_collect(job, room->root, &target, &room->copied, &room->files, &room->notes,
+                             &room->err);
 }
 
 static inline struct jobs_job job_with(const char **patterns, uint64_t max)
@@ -90,6 +93,8 @@ static inline struct jobs_job job_with(const char **patterns, uint64_t max)
 static inline void forget(struct room *room)
 {
     strings_free(&room->copied);
+    free(room->files);
+    room->files = NULL;
     strings_free(&room->notes);
     assert_int_equal(file_remove_tree_at(reports_out_dirfd(room->out), "artifacts/job"), 0);
 }

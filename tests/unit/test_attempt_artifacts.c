@@ -261,6 +261,53 @@ static void test_workdir_behind_links(void **state)
     }
 }
 
+static void put_sparse(struct room *room, const char *path, off_t at)
+{
+    int fd = openat(room->root, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, "x", 1, at), 1);
+    (void)close(fd);
+}
+
+/* Says of each file how long it is, and its digest; holes are zeros, a second name is the same
+ * file, and more holes than anybody would wait for are not hashed. */
+static void test_digests(void **state)
+{
+    static const unsigned char abc[32] = {0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea,
+                                          0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23,
+                                          0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c,
+                                          0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad};
+    static char zeros[65537];
+    struct room *room = *state;
+    int fd;
+
+    put(room, "w/a", "abc");
+    put_sparse(room, "w/b", 65536);
+    fd = openat(room->root, "w/c", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    zeros[65536] = 'x';
+    assert_int_equal(write(fd, zeros, sizeof(zeros)), sizeof(zeros));
+    (void)close(fd);
+    put_sparse(room, "w/d", (off_t)1 << 32);
+    assert_int_equal(linkat(room->root, "w/a", room->root, "w/e", 0), 0);
+    assert_int_equal(symlinkat("a", room->root, "w/f"), 0);
+    assert_int_equal(collect(room, "/w/*", UINT64_MAX), 0);
+    assert_notes(room, "");
+    assert_int_equal(room->copied.n, 6);
+    for (size_t i = 0; i < 5; i++)
+        assert_true(room->files[i].has_size);
+    assert_int_equal(room->files[0].size, 3);
+    assert_memory_equal(room->files[0].sha256, abc, sizeof(abc));
+    assert_int_equal(room->files[1].size, 65537);
+    assert_true(room->files[1].has_sha256);
+    assert_memory_equal(room->files[1].sha256, room->files[2].sha256, sizeof(abc));
+    assert_int_equal(room->files[3].size, (UINT64_C(1) << 32) + 1);
+    assert_false(room->files[3].has_sha256);
+    assert_true(room->files[4].has_sha256);
+    assert_memory_equal(room->files[4].sha256, abc, sizeof(abc));
+    assert_false(room->files[5].has_size || room->files[5].has_sha256);
+}
+
 static void put_times(struct room *room, const char *path, mode_t mode, time_t at)
 {
     const struct timespec times[2] = {{.tv_sec = at}, {.tv_sec = at, .tv_nsec = 7}};
@@ -398,6 +445,7 @@ int main(void)
         TEST(test_missing_of_braces),
         TEST(test_workdir_behind_links),
         TEST(test_directories_and_times),
+        TEST(test_digests),
         TEST(test_only_regular_files),
         TEST(test_modes),
         cmocka_unit_test(test_strings),

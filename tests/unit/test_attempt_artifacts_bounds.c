@@ -290,8 +290,9 @@ static void test_stopped(void **state)
     const struct artifacts_target target = {.out = room->out, .name = "job", .stopped = always};
 
     put(room, "w/a", "x");
-    assert_int_equal(
-        artifacts_collect(&job, room->root, &target, &room->copied, &room->notes, &room->err), 0);
+    assert_int_equal(artifacts_collect(&job, room->root, &target, &room->copied, &room->files,
+                                       &room->notes, &room->err),
+                     0);
     assert_copied(room, "");
     assert_notes(room, "interrupted while artifacts were copied: the rest was not copied");
 }

@@ -96,6 +96,17 @@ static void assert_caches(const struct reports_result *r, const struct attempt_r
         assert_string_equal(r->caches[1].restored, "pip-1");
 }
 
+static void assert_files(const struct reports_file *got, const struct attempt_result *sent)
+{
+    assert_int_equal(got == NULL, sent->files == NULL);
+    for (size_t i = 0; i < sent->artifacts.n; i++) {
+        assert_int_equal(got[i].size, sent->files[i].size);
+        assert_int_equal(got[i].has_size, sent->files[i].has_size);
+        assert_int_equal(got[i].has_sha256, sent->files[i].has_sha256);
+        assert_memory_equal(got[i].sha256, sent->files[i].sha256, sizeof(got[i].sha256));
+    }
+}
+
 /* A result with n steps, notes and artifacts, every value of which can be told from every other. */
 static void make_result(struct attempt_result *r, size_t n_steps, size_t n_lists)
 {
@@ -145,6 +156,11 @@ static void make_result(struct attempt_result *r, size_t n_steps, size_t n_lists
         strings_add(&r->notes, xasprintf("note %zu", i));
         strings_add(&r->artifacts,
                     i % 1000 == 0 ? xstrdup("") : xasprintf("artifacts/job/new\nline %zu", i));
+        r->files = xrealloc(r->files, (i + 1) * sizeof(*r->files));
+        r->files[i] = (struct reports_file){.size = i << 33,
+                                            .has_size = i % 3 > 0,
+                                            .has_sha256 = i % 2 > 0,
+                                            .sha256 = {(uint8_t)i}};
     }
 }
 
@@ -263,6 +279,7 @@ static void round_trip(size_t n_steps, size_t n_lists)
             assert_case(&w.result.cases[i], &r, i);
         assert_list(w.result.notes, &r.notes);
         assert_list(w.result.artifacts, &r.artifacts);
+        assert_files(w.result.files, &r);
         assert_tests(w.result.tests, &r);
         assert_caches(&w.result, &r);
         wire_result_free(&w);
