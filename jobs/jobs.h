@@ -215,6 +215,7 @@ struct jobs_step {
     struct jobs_limits limits; /* only those given for the step itself */
     enum jobs_step_when when;
     int line;
+    int own_line; /* the same; 0: it is one of another file, or there is none */
 };
 
 enum jobs_when { JOBS_WHEN_ALWAYS, JOBS_WHEN_FAILURE, JOBS_WHEN_SUCCESS };
@@ -367,6 +368,7 @@ struct jobs_job {
     unsigned depth;
     uint32_t devices; /* bits of enum jobs_device */
     int line;
+    int own_line; /* the same; 0: it is one of another file, or there is none */
     bool is_service;
     bool is_checker;
     /* no `run`: the entrypoint of the root's image, with the one step's argv (`args`), or NULL: its

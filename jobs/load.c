@@ -54,6 +54,7 @@ static void read_job(struct loader *l, struct draft *d, const struct draft *defa
     d->name = map->key;
     d->job.name = arena_strdup(l->plan->arena, map->key->text);
     d->job.line = (int)map->key->place.line;
+    d->job.own_line = source_line_of(&l->source, map->key->place);
     d->job.group = JOBS_NO_GROUP;
     if (l->instances != NULL) {
         const struct instance_of *of = &l->instances[l->plan->n_jobs];

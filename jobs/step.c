@@ -229,6 +229,7 @@ static void step_read(struct loader *l, const struct draft *d, const struct node
     struct step_nodes nodes = {0};
 
     step->line = (int)map->place.line;
+    step->own_line = source_line_of(&l->source, map->place);
     step->expect = d->expect;
     if (map->kind != NODE_MAP) {
         (void)value_unexpected(l, map, "run", "either all plain arguments or all steps (maps)");
@@ -256,6 +257,7 @@ static void before_read(struct loader *l, const struct draft *d, struct jobs_ste
 {
     step->name = "before";
     step->line = (int)d->before->place.line;
+    step->own_line = source_line_of(&l->source, d->before->place);
     read_command(l, d, "before", d->before, NULL, &step->argv);
 }
 
@@ -329,6 +331,7 @@ static void single_read(struct loader *l, struct draft *d, const char **args)
     }
     step->expect = d->expect;
     step->line = d->run != NULL ? (int)d->run->place.line : d->job.line;
+    step->own_line = d->run != NULL ? source_line_of(&l->source, d->run->place) : d->job.own_line;
     if (d->run == NULL)
         step->argv = args;
     else if (joined)

@@ -3,6 +3,7 @@
  * responsible for any output format. */
 #include "reports/model.h"
 
+#include "reports/record_figures.h"
 #include "reports/report_text.h"
 
 #include <string.h>
@@ -40,39 +41,8 @@ static const struct {
     const char *name;
     bool seconds;
 } figures[REPORTS_FIGURE_COUNT] = {
-    [REPORTS_WALL_SECONDS] = {"wall_seconds", true},
-    [REPORTS_CPU_SECONDS] = {"cpu_seconds", true},
-    [REPORTS_USER_SECONDS] = {"user_seconds", true},
-    [REPORTS_SYSTEM_SECONDS] = {"system_seconds", true},
-    [REPORTS_INSTRUCTIONS] = {"instructions", false},
-    [REPORTS_THROTTLED_SECONDS] = {"throttled_seconds", true},
-    [REPORTS_THROTTLED_PERIODS] = {"throttled_periods", false},
-    [REPORTS_MEMORY_PEAK_BYTES] = {"memory_peak_bytes", false},
-    [REPORTS_MEMORY_HELD_PEAK_BYTES] = {"memory_held_peak_bytes", false},
-    [REPORTS_MEMORY_ANONYMOUS_PEAK_BYTES] = {"memory_anonymous_peak_bytes", false},
-    [REPORTS_MAX_RSS_BYTES] = {"max_rss_bytes", false},
-    [REPORTS_MAJOR_FAULTS] = {"major_faults", false},
-    [REPORTS_THRASHING_SECONDS] = {"thrashing_seconds", true},
-    [REPORTS_OOM_KILLS] = {"oom_kills", false},
-    [REPORTS_PIDS_PEAK] = {"pids_peak", false},
-    [REPORTS_PIDS_REFUSED] = {"pids_refused", false},
-    [REPORTS_READ_BYTES] = {"read_bytes", false},
-    [REPORTS_WRITTEN_BYTES] = {"written_bytes", false},
-    [REPORTS_READ_OPERATIONS] = {"read_operations", false},
-    [REPORTS_WRITE_OPERATIONS] = {"write_operations", false},
-    [REPORTS_OUTPUT_BYTES] = {"output_bytes", false},
-    [REPORTS_DISK_PEAK_BYTES] = {"disk_peak_bytes", false},
-    [REPORTS_INODES_PEAK] = {"inodes_peak", false},
-    [REPORTS_CPU_PRESSURE_SECONDS] = {"cpu_pressure_seconds", true},
-    [REPORTS_MEMORY_PRESSURE_SECONDS] = {"memory_pressure_seconds", true},
-    [REPORTS_IO_PRESSURE_SECONDS] = {"io_pressure_seconds", true},
-    [REPORTS_RUN_QUEUE_WAIT_SECONDS] = {"run_queue_wait_seconds", true},
-    [REPORTS_MACHINE_CPU_PRESSURE_SECONDS] = {"machine_cpu_pressure_seconds", true},
-    [REPORTS_MACHINE_MEMORY_PRESSURE_SECONDS] = {"machine_memory_pressure_seconds", true},
-    [REPORTS_MACHINE_IO_PRESSURE_SECONDS] = {"machine_io_pressure_seconds", true},
-    [REPORTS_OTHERS_CPU_SECONDS] = {"others_cpu_seconds", true},
-    [REPORTS_STOLEN_CPU_SECONDS] = {"stolen_cpu_seconds", true},
-};
+#define FIGURE(id, name, seconds, text) [REPORTS_##id] = {name, seconds},
+    REPORTS_FIGURES(FIGURE)};
 
 const char *reports_figure_name(enum reports_figure f)
 {

@@ -133,8 +133,9 @@ struct reports_case {
     const char *id;
     enum reports_verdict verdict;
     const char *evidence;
-    int exit;   /* -1: none */
-    int signal; /* 0: none */
+    int exit;      /* -1: none */
+    int signal;    /* 0: none */
+    unsigned line; /* of the job file, where it stands; 0: not known */
     uint64_t wall_ns;
     uint64_t stdout_from; /* where this case's bytes are in the job's log files */
     uint64_t stdout_to;
@@ -192,8 +193,12 @@ void reports_leaks_describe(const struct reports_leak *leaks, size_t n, size_t i
 struct reports_result {
     const char *id; /* "job": unique in the run */
     const char *job;
+    const char *suite;       /* the job file's name of its jobs */
     const char *file;        /* the job file, as given */
+    unsigned line;           /* of it, where the job stands; 0: not known */
     const char *description; /* or NULL */
+    const char *root_digest; /* by what its root is known; NULL: it is not */
+    unsigned slot;           /* that ran it, 1 or later; 0: none did */
     enum reports_verdict verdict;
     /* one plain sentence; never NULL; "" for passed */
     const char *evidence;
@@ -356,6 +361,12 @@ int reports_jsonl_text(const struct reports_result *result, struct strbuf *to);
 
 /* The same line alone, of a job without named steps, to fd, which may be anything. */
 int reports_jsonl_write(int fd, const struct reports_result *result, struct cupel_error *err);
+
+/* What lines of results.jsonl may have, as JSON Schema (draft 2020-12), and as the tables of
+ * docs/results.md, each with its heading; malloc'ed. */
+char *reports_schema(void);
+size_t reports_schema_tables(void);
+char *reports_schema_table(size_t i);
 
 /* ---- what earlier runs said ---- */
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Raised with every change of what follows. */
-#define RECORD_FORMAT UINT64_C(0x6375707265633031)
+#define RECORD_FORMAT UINT64_C(0x6375707265633032)
 #define NO_TEXT UINT64_MAX
 #define PREVIOUS_MAX REPORTS_ATTEMPTS_MAX
 
@@ -100,6 +100,7 @@ static void put_attempt(struct strbuf *to, const struct reports_result *r)
     put_signed(to, r->signal);
     put_signed(to, r->not_executed);
     put_number(to, r->attempts);
+    put_number(to, r->slot);
     put_number(to, (uint64_t)r->started.tv_sec);
     put_number(to, (uint64_t)r->started.tv_nsec);
     put_number(to, r->usage.known);
@@ -300,6 +301,7 @@ static void take_attempt(struct record_left *l, struct reports_result *r)
     r->signal = take_signed(l);
     r->not_executed = take_signed(l);
     r->attempts = (unsigned)take_below(l, UINT32_MAX);
+    r->slot = (unsigned)take_below(l, UINT32_MAX);
     r->started.tv_sec = (time_t)take_number(l);
     r->started.tv_nsec = (long)take_below(l, NSEC_PER_SEC);
     r->usage.known = take_number(l);

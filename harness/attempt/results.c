@@ -120,12 +120,29 @@ static const struct reports_judged_case *case_of(struct arena *arena, const stru
     return of;
 }
 
+/* Returns by what the root is known; NULL: it is not, or has not been made. The layer over the
+ * host's files says nothing of them. */
+static const char *digest_of(const struct run *run, const struct instance *in, struct arena *arena)
+{
+    const struct cache_root *root = run->roots != NULL ? &run->roots[in->root] : NULL;
+
+    if (root == NULL || root->n_layers == 0 ||
+        in->plan->roots[in->job->root].kind == JOBS_ROOT_HOST)
+        return NULL;
+    if (root->digest[0] != '\0')
+        return arena_printf(arena, "sha256:%s", root->digest);
+    return root->key[0][0] != '\0' ? arena_strdup(arena, root->key[0]) : NULL;
+}
+
 void results_describe(const struct run *run, const struct instance *in, struct arena *arena,
                       struct reports_result *r)
 {
     r->id = in->id;
     r->job = in->job->name;
+    r->suite = in->plan->name;
     r->file = in->plan->file;
+    r->line = (unsigned)in->job->own_line;
+    r->root_digest = digest_of(run, in, arena);
     r->description = in->job->description;
     r->harmless = verdict_is_allowed(in->job, r->verdict, r->exit);
     r->tags = in->job->tags;
@@ -134,6 +151,7 @@ void results_describe(const struct run *run, const struct instance *in, struct a
     r->limits = limits_of(arena, &in->job->limits, run->unenforced_set, &r->n_limits);
     for (size_t i = 0; i < r->n_cases; i++) {
         r->cases[i].name = in->job->has_steps ? in->job->steps[i].name : NULL;
+        r->cases[i].line = (unsigned)in->job->steps[i].own_line;
         r->cases[i].id = in->step_ids != NULL ? in->step_ids[i] : NULL;
     }
     if (r->n_caches > in->job->n_caches)
@@ -321,6 +339,7 @@ struct reports_result *results_keep(const struct reports_result *r, const struct
         copy->description = keep_text(arena, r->description);
     if (r->tags != job->tags)
         copy->tags = keep_list(arena, (const char *const *)r->tags);
+    copy->root_digest = keep_text(arena, r->root_digest);
     copy->evidence = keep_text(arena, r->evidence);
     copy->kept = keep_text(arena, r->kept);
     copy->near_limit = keep_text(arena, r->near_limit);

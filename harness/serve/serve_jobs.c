@@ -469,6 +469,7 @@ void serve_jobs_on_slot(struct server *s, size_t number)
     r = arena_alloc(w.arena, sizeof(*r));
     *r = w.result;
     r->attempts = 1;
+    r->slot = (unsigned)number + 1;
     results_describe(&s->p.run, in, w.arena, r);
     results_name_logs(in, w.has_stdout, w.has_stderr, "logs", w.arena, r);
     if (!s->options->overcommit)

@@ -104,8 +104,10 @@ static int write_result(const struct exec *e, struct reports_result *r, struct c
         return 0;
     if (e->options->name != NULL)
         r->id = e->options->name;
-    if (str_eq(e->of.plan.file, JOBS_COMMAND_LINE))
+    if (str_eq(e->of.plan.file, JOBS_COMMAND_LINE)) {
         r->file = NULL;
+        r->line = 0;
+    }
     return reports_jsonl_write(e->options->result, r, err);
 }
 
@@ -175,8 +177,10 @@ static int wait_for_result(struct exec *e, struct wire_result *ret, struct cupel
             on_signal(e);
         if (fds[0].revents == 0)
             continue;
-        if (wire_receive(e->slot.socket, ret) == 0)
+        if (wire_receive(e->slot.socket, ret) == 0) {
+            ret->result.slot = 1;
             return 0;
+        }
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
                                "the process that looked after the command has died");
     }

@@ -58,6 +58,7 @@ static void on_slot(struct supervisor *s, size_t number)
     s->slots[number].busy = false;
     s->slots[number].ended = ++s->n_ended;
     s->running--;
+    w.result.slot = (unsigned)number + 1;
     outcomes_take(s, &w);
 }
 

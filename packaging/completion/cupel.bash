@@ -67,7 +67,7 @@ _cupel() {
     serve) words='--socket --mode --group --root --files --slots --ready --ready-all --overcommit --queue --cache-files --keep --grace --nat --allow-host-network --allow-device --help' ;;
     list) words='--only --skip --tag --set --expanded --kept --json --help' files=true ;;
     validate) words='--set --help' files=true ;;
-    schema) words='--markdown --help' ;;
+    schema) words='job results --markdown --help' ;;
     report) words='class --roster --format -o --output --job --by --student --at --problem --help' files=true ;;
     convert) words='gitlab github package --conditional --var --image --help' files=true ;;
     problem) words='verify -j --jobs --calibrate --image --out --help' files=true ;;

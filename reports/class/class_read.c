@@ -4,8 +4,8 @@
 #include "base/weaken.h"
 #include "reports/class/class.h"
 #include "reports/json_lines.h"
-#include "reports/jsonl_submission.h"
 #include "reports/outdir.h"
+#include "reports/record_job.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -596,7 +596,7 @@ int class_check(const struct class_wanted *wanted, const struct reports_submissi
     int code;
 
     for (size_t i = 0; i < n; i++) {
-        json_t *line = jsonl_submission(&list[i]);
+        json_t *line = record_object(&record_submission, &list[i], RECORD_ONLY);
 
         (void)take_line(&r, line);
         json_decref(line);

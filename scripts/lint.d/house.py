@@ -14,7 +14,7 @@ ROOMS = {
     "jobs/convert": {"public": ["writing.h"], "may": ["base", "jobs", "jobs/expand"]},
     "jobs/packages": {"public": [], "may": ["base", "jobs", "jobs/convert"]},
     "jobs/expand": {"public": ["anchors.h", "expand.h", "host.h", "pairing.h"], "may": ["base", "jobs"]},
-    "reports": {"public": ["reports.h", "result_record.h", "score.h", "tests.h"], "may": ["base"], "shared": ["json_build.h", "json_lines.h", "jsonl_submission.h", "model.h", "outdir.h", "report_text.h"]},
+    "reports": {"public": ["reports.h", "result_record.h", "score.h", "tests.h"], "may": ["base"], "shared": ["json_build.h", "json_lines.h", "model.h", "outdir.h", "record_job.h", "record_table.h", "report_text.h"]},
     "reports/class": {"public": ["class.h"], "may": ["base", "reports"]},
     # confined < store < sources < the outer room, whose cache.h has the types that all of them use.
     "rootfs-cache/confined": {

@@ -124,7 +124,7 @@ here/tree/file.txt f
 here/tree/link l file.txt"
 expect_equal "$(stat -c '%a %Y' "$a"/kept/here/tree{,/file.txt,/empty} | tr '\n' ' ')" "750 1012709106 640 981173106 750 981173106 "
 expect_equal "$(stat -c %Y "$a/kept/here/tree/link")" 981173106
-expect_result kept '(.artifacts | map(sub("artifacts/kept/here/tree/"; ""))) == ["dangling", "file.txt", "link"] and (has("notes") | not)'
+expect_result kept '(.artifacts | map(.path | sub("artifacts/kept/here/tree/"; ""))) == ["dangling", "file.txt", "link"] and (has("notes") | not)'
 
 it "a path that is missing fails the job, a pattern is noted; if-missing says otherwise"
 expect_verdict missing failed

@@ -118,7 +118,8 @@ YAML
 cupel_run --sample off one.yaml
 in_exec --result result --limit memory=64M --limit wall=10s -- sh -c 'exit 4'
 expect_equal "$(wc -l <result)" 1
-keys='del(.started, .usage, .file) | keys - ["logs"]'
+expect_equal "$(jq -c '[.type, .slot, has("file"), has("line")]' result)" '["job",1,false,false]'
+keys='del(.started, .usage, .file, .line) | keys - ["logs"]'
 expect_equal "$(jq -c "$keys" result)" "$(jq -c "$keys" out/results.jsonl)"
 # what only a look at a running command tells is there where it ran for long enough, on a busy machine
 usage='.usage | keys - ["major_faults", "max_rss_bytes", "memory_anonymous_peak_bytes", "memory_held_peak_bytes", "run_queue_wait_seconds", "thrashing_seconds"]'
@@ -151,7 +152,7 @@ in_exec --input tree --input tree:/there:ro --artifacts back --artifact '/work/*
 expect_exit 0
 expect_stdout '^read-only$'
 expect_equal "$(cat tree/file) $(cat back/work/tree/file) $(cat back/work/made)" "original changed new"
-expect_equal "$(jq -c '.artifacts | sort' result)" '["back/work/made","back/work/tree/file"]'
+expect_equal "$(jq -c '[.artifacts[].path] | sort' result)" '["back/work/made","back/work/tree/file"]'
 in_exec --artifacts back --artifact '/work/**' -- true
 expect_exit 2
 expect_stderr "not empty"

@@ -34,7 +34,7 @@ sed '/^  test/,$d' pairs.yaml >built.yaml
 cupel_run built.yaml --set LEVEL=3
 expect_exit 0
 expect_equal "$(ids)" 'build/CC=c c,SAN= build/CC=c c,SAN=address build/CC=gcc,SAN= '
-expect_equal "$(cat "out/$(result 'build/CC=c c,SAN=address' '.artifacts[0]')")" 'c c,address,c c,3'
+expect_equal "$(cat "out/$(result 'build/CC=c c,SAN=address' '.artifacts[0].path')")" 'c c,address,c c,3'
 # shellcheck disable=SC2016 # as it is
 expect_equal "$(cat "out/$(result 'build/CC=gcc,SAN=' .logs.stdout)")" '${{ CC }}'
 expect_junit_valid

@@ -26,7 +26,7 @@ expect_equal "$(jq -r .id out/results.jsonl | sort | tr '\n' ' ')" 'a/grade.yaml
 for dir in a b; do
     log=$(result "$dir/grade.yaml:sum" .logs.stdout)
     expect_equal "$(cat "out/$log")" "sum of $dir"
-    expect_equal "$(cat "out/$(result "$dir/grade.yaml:sum" '.artifacts[0]')")" $dir
+    expect_equal "$(cat "out/$(result "$dir/grade.yaml:sum" '.artifacts[0].path')")" $dir
     expect_equal "$(result "$dir/grade.yaml:sum" .job)" sum
     run_cupel shell --failed "$dir/grade.yaml:sum" -- /bin/busybox cat /mine
     expect_equal "$(cat stdout)" $dir
@@ -65,7 +65,7 @@ PY
 cupel_run names.yaml
 expect_exit 0
 expect_equal "$(jq -r .id out/results.jsonl | sort | uniq -d)" ''
-expect_equal "$(jq -r 'select(.step == null) | .logs.stdout, (.artifacts[0] | split("/")[1])' out/results.jsonl | tr '[:upper:]' '[:lower:]' | sort | uniq -d)" ''
+expect_equal "$(jq -r 'select(.step == null) | .logs.stdout, (.artifacts[0].path | split("/")[1])' out/results.jsonl | tr '[:upper:]' '[:lower:]' | sort | uniq -d)" ''
 expect_equal "$(cases | sort | uniq -d)" ''
 expect_junit_valid
 python3 - >wrong <<'PY'

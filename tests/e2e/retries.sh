@@ -64,7 +64,7 @@ expect_equal "$(cat out/logs/attempt-2/first.stderr)" noise
 expect_equal "$(log first)" "saw kill-2"
 
 it "artifacts are those of the last attempt"
-expect_result first '.artifacts == ["artifacts/first/work/result"]'
+expect_result first '[.artifacts[].path] == ["artifacts/first/work/result"]'
 expect_equal "$(cat out/artifacts/first/work/result)" pass-3
 
 it "a flaky need counts as passed"

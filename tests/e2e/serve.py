@@ -458,7 +458,7 @@ def logs():
     answer, path = c.begin(dict(ECHO, run="echo out; echo err >&2; echo made > /work/x", artifacts=["/work/x"]))
     r = json.loads(answer.read())
     assert r["verdict"] == "passed", r
-    for name, text in ((r["logs"]["stdout"], b"out\n"), (r["logs"]["stderr"], b"err\n"), (r["artifacts"][0], b"made\n")):
+    for name, text in ((r["logs"]["stdout"], b"out\n"), (r["logs"]["stderr"], b"err\n"), (r["artifacts"][0]["path"], b"made\n")):
         status, _, got = c.ask("GET", path + "/" + name)
         assert (status, got) == (200, text), (name, status, got)
     for name in ("logs/../results.jsonl", "results.jsonl", "logs/1.0.nothing.stdout", "logs/", "../lock", "logs/%2e%2e/lock"):
@@ -466,7 +466,7 @@ def logs():
     other, _ = c.begin(dict(ECHO, run="echo secret"))
     secret = json.loads(other.read())["logs"]["stdout"]
     for up in ("..", "%2e%2e", "./..", "x/../.."):
-        name = os.path.dirname(r["artifacts"][0]).replace("/work", "") + "/" + up + "/../" + secret
+        name = os.path.dirname(r["artifacts"][0]["path"]).replace("/work", "") + "/" + up + "/../" + secret
         assert c.ask("GET", path + "/" + name)[0] == 404, name
     assert c.ask("DELETE", path)[0] == 204
     assert c.ask("GET", path + "/" + r["logs"]["stdout"])[0] == 404
@@ -478,9 +478,9 @@ def leads_out():
     c = client()
     others = json.loads(c.begin(dict(ECHO, run="echo secret | tee /work/x", artifacts=["/work/x"]))[0].read())
     answer, path = c.begin(dict(ECHO, run="echo own > /work/x", artifacts=["/work/x"]))
-    own = json.loads(answer.read())["artifacts"][0]
+    own = json.loads(answer.read())["artifacts"][0]["path"]
     name = own.split("/")[1]
-    for to in (others["logs"]["stdout"], others["artifacts"][0], own):
+    for to in (others["logs"]["stdout"], others["artifacts"][0]["path"], own):
         for up in ("artifacts/%s/../../", "artifacts/%s/%%2e%%2e/..%%2f", "artifacts/%s/./../../", "artifacts/%s//../../"):
             assert c.ask("GET", path + "/" + up % name + to)[0] == 404, (up, to)
     assert c.ask("GET", path + "/" + own)[::2] == (200, b"own\n")
@@ -708,10 +708,10 @@ def private():
         answer, path = c.begin(dict(ECHO, run="echo secret | tee /work/x", artifacts=["/work/x"]))
         results.append(json.loads(answer.read()))
         where.append(path + "/")
-    own = results[1]["artifacts"][0]
+    own = results[1]["artifacts"][0]["path"]
     assert other().ask("GET", where[1] + own)[0] == 200
     assert client().ask("GET", where[1] + own)[0] == 200
-    for name in (results[0]["artifacts"][0], results[0]["logs"]["stdout"]):
+    for name in (results[0]["artifacts"][0]["path"], results[0]["logs"]["stdout"]):
         assert client().ask("GET", where[0] + name)[0] == 200
         for way in (where[0] + name, where[1] + name, where[1] + "/".join(own.split("/")[:2]) + "/../../" + name):
             assert other().ask("GET", way)[0] == 404, way

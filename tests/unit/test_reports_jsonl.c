@@ -64,7 +64,9 @@ static void test_full_result(void **state)
                                      {"cpuset", 3, 1, "0-1,3"},
                                      {"pids", 10, 1, NULL}};
     const char *tags[] = {"slow", "net", NULL}, *notes[] = {"a note", NULL},
-               *artifacts[] = {"artifacts/job/a", NULL};
+               *artifacts[] = {"artifacts/job/a", "artifacts/job/link", NULL};
+    const struct reports_file files[] = {
+        {.size = 5, .has_size = true, .has_sha256 = true, .sha256 = {0xab, [31] = 0x0c}}, {0}};
     const char *unenforced[] = {"cpu", NULL}, *none[] = {NULL};
     json_t *lines[LINES_MAX], *usage, *object;
     cleanup_free char *text = NULL;
@@ -78,6 +80,11 @@ static void test_full_result(void **state)
     result.tags = tags;
     result.notes = notes;
     result.artifacts = artifacts;
+    result.files = files;
+    result.suite = "suite";
+    result.line = 12;
+    result.slot = 3;
+    result.root_digest = "sha256:0123";
     result.unenforced = unenforced;
     result.stdout_log = "logs/job.stdout";
     result.stderr_log = "logs/job.stderr";
@@ -115,9 +122,19 @@ static void test_full_result(void **state)
         json_string_value(json_array_get(json_object_get(lines[0], "unenforced"), 0)), "cpu");
     assert_string_equal(json_string_value(json_array_get(json_object_get(lines[0], "notes"), 0)),
                         "a note");
-    assert_string_equal(
-        json_string_value(json_array_get(json_object_get(lines[0], "artifacts"), 0)),
-        "artifacts/job/a");
+    object = json_array_get(json_object_get(lines[0], "artifacts"), 0);
+    assert_string_equal(string_at(object, "path"), "artifacts/job/a");
+    assert_string_equal(string_at(object, "sha256"),
+                        "ab0000000000000000000000000000000000000000000000000000000000000c");
+    expect_number(object, "size_bytes", 5);
+    object = json_array_get(json_object_get(lines[0], "artifacts"), 1);
+    assert_string_equal(string_at(object, "path"), "artifacts/job/link");
+    assert_int_equal(json_object_size(object), 1); /* nothing else is known of a link */
+    assert_string_equal(string_at(lines[0], "type"), "job");
+    assert_string_equal(string_at(lines[0], "suite"), "suite");
+    assert_string_equal(string_at(lines[0], "root_digest"), "sha256:0123");
+    expect_number(lines[0], "line", 12);
+    expect_number(lines[0], "slot", 3);
     assert_string_equal(string_at(json_object_get(lines[0], "logs"), "stdout"), "logs/job.stdout");
     assert_string_equal(string_at(json_object_get(lines[0], "logs"), "stderr"), "logs/job.stderr");
     free_lines(lines, 1);
@@ -154,7 +171,7 @@ static void test_absent_is_absent(void **state)
     assert_int_equal(read_lines(room, lines), 1);
     for (size_t i = 0; i < ARRAY_SIZE(absent); i++)
         assert_null(json_object_get(lines[0], absent[i]));
-    assert_int_equal(json_object_size(lines[0]), 5); /* id, job, file, verdict, evidence */
+    assert_int_equal(json_object_size(lines[0]), 6); /* type, id, job, file, verdict, evidence */
     free_lines(lines, 1);
     result.exit = 0; /* zero is a value, not a placeholder */
     reports_usage_set(&result.usage, REPORTS_OOM_KILLS, 0);

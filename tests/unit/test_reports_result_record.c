@@ -33,6 +33,7 @@ static struct reports_result full_result(void)
                                .signal = 9,
                                .not_executed = 2,
                                .attempts = 3,
+                               .slot = 7,
                                .started = {1700000000, 123456789},
                                .cases = cases,
                                .n_cases = ARRAY_SIZE(cases),
