@@ -519,13 +519,16 @@ static int run_steps(struct preparation *s)
     return r;
 }
 
-/* A run that was begun has a report, whoever ended it. */
-static void report_interrupted(const struct run_options *options, const struct prepared *p,
-                               const struct cupel_error *why)
+/* A run that was begun has a report, whatever ended it. */
+static void report_unbegun(const struct run_options *options, const struct prepared *p,
+                           const struct cupel_error *why)
 {
     struct cupel_error err;
 
-    if (p->run.out != NULL && unbegun_report(options, p, why->message, &err) < 0)
+    if (options->out != NULL && p->run.out != NULL &&
+        unbegun_report(options, p,
+                       why->kind == CUPEL_ERROR_INTERRUPTED ? REPORTS_CANCELLED : REPORTS_ERROR,
+                       why->message, &err) < 0)
         log_warning("%s", err.message);
 }
 
@@ -550,8 +553,7 @@ int prepare_run(const struct run_options *options, struct prepared *ret, struct 
     if (r < 0) {
         bool told = err->kind == CUPEL_ERROR_INTERRUPTED;
 
-        if (told)
-            report_interrupted(options, &s.p, err);
+        report_unbegun(options, &s.p, err);
         prepared_end(&s.p);
         interrupt_release(&s.p.signals, told);
         return r;

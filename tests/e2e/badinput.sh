@@ -50,7 +50,9 @@ YAML
 cupel_run user.yaml
 one_error 2 "user\.yaml:4:26: there is no user 'nobdy' in the root 'host', did you mean 'nobody'\?"
 expect_stderr 'its /etc/passwd has root, daemon, '
-expect_equal "$(cat "$T/out/results.jsonl" 2>/dev/null)" ""
+expect_equal "$(jq -r '"\(.id) \(.verdict) \(.attempts)"' "$T/out/results.jsonl" | xargs)" 'before error null a error null'
+expect_evidence before "no user 'nobdy'"
+expect_junit_valid
 
 it "a user's name in a root without a passwd file"
 job_file user.yaml <<'YAML'
@@ -72,7 +74,12 @@ jobs:
 YAML
 cupel_run corrupt.yaml
 expect_exit 2
-expect grep -rqs 'corrupt\.tar\.gz' "$T/stderr" "$T/out/results.jsonl"
+expect_stderr 'corrupt\.tar\.gz'
+expect_verdict a error
+expect_evidence a 'corrupt\.tar\.gz'
+expect_result a '(has("attempts") | not) and (has("started") | not)'
+expect_junit_valid
+expect_equal "$(xmllint --xpath 'string(//testcase/error/@type)' out/junit.xml)" error
 expect_clean
 
 it "a truncated tar"
