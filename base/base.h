@@ -37,6 +37,9 @@ enum cupel_error_kind {
 struct cupel_error {
     enum cupel_error_kind kind;
     int errnum; /* positive errno, 0 when none applies */
+    /* of CUPEL_ERROR_INPUT, in a file that others may have filled: it is whoever wrote the job file
+     * that named or placed it; false unless said */
+    bool by_author;
     char message[1024];
     char hint[512];
 };

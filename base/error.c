@@ -15,6 +15,7 @@ int cupel_error_set(struct cupel_error *err, enum cupel_error_kind kind, int err
     errnum = errnum < 0 ? -errnum : errnum;
     err->kind = kind;
     err->errnum = errnum;
+    err->by_author = false;
     err->hint[0] = '\0';
     va_start(ap, fmt);
     n = vsnprintf(err->message, sizeof(err->message), fmt, ap);

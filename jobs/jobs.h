@@ -164,6 +164,8 @@ enum jobs_capture {
 
 /* A file of the job's, and the host's that it is compared with. */
 #define JOBS_EXPECTED_FILES_MAX 256
+/* of a file of the host's that a job or its checker is given: its standard input, its answer */
+#define JOBS_GIVEN_MAX (INT64_C(1) << 30)
 struct jobs_expected_file {
     const char *path; /* absolute, or relative to workdir; without ".." */
     struct jobs_host_path host;

@@ -336,9 +336,8 @@ TABLE(
      .set = key_set_stdin},
     {.name = "stdin-file",
      .value = "a path on the host",
-     .help = "standard input from a file, of 1 GiB at most (a larger one is `invalid-submission`); "
-             "it is held in memory "
-             "while the job runs, but for its holes",
+     .help = "standard input from a file, of 1 GiB at most (a larger one is `invalid-submission`, "
+             "and `error` of a case); it is held in memory while the job runs, but for its holes",
      .forms = FORM_ONE,
      .type = TYPE_HOST_PATH,
      .set = key_set_stdin_file},

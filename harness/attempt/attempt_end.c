@@ -85,6 +85,20 @@ static bool is_plain_failure(const struct cupel_error *err)
     return err->kind == CUPEL_ERROR_INPUT && err->errnum == EUCLEAN;
 }
 
+/* Tells whether the job judges submissions: no better one helps where a file of the judge's is
+ * wrong. */
+static bool is_judged(const struct jobs_job *job)
+{
+    return job->of_case != NULL || job->role == JOBS_ROLE_COMPILE;
+}
+
+enum attempt_cause attempt_cause_of(const struct attempt *a, const struct cupel_error *err)
+{
+    return err->kind == CUPEL_ERROR_INPUT && !(err->by_author && is_judged(a->job))
+               ? CAUSE_SUBMISSION
+               : CAUSE_HARNESS;
+}
+
 void attempt_fail(struct attempt *a, const struct cupel_error *err)
 {
     if (is_plain_failure(err) && a->facts->cause == CAUSE_NONE && !a->has_sandbox) {
@@ -95,8 +109,7 @@ void attempt_fail(struct attempt *a, const struct cupel_error *err)
     }
     if (a->facts->cause == CAUSE_NONE)
         a->facts->harness = *err;
-    /* an input, or the output expected, is what others have put there */
-    attempt_note_cause(a, err->kind == CUPEL_ERROR_INPUT ? CAUSE_SUBMISSION : CAUSE_HARNESS, false);
+    attempt_note_cause(a, attempt_cause_of(a, err), false);
     if (a->has_sandbox)
         attempt_kill(a);
 }

@@ -11,7 +11,10 @@ void attempt_note_cause(struct attempt *a, enum attempt_cause cause, bool of_ste
 void attempt_kill(struct attempt *a);
 /* Sends SIGTERM, and SIGKILL when the grace is over. */
 void attempt_terminate(struct attempt *a);
-/* Ends the attempt by an error: the submission's where it is one of input, else the harness's. */
+/* Finds whose an error is: the submission's where it is one of input, else the harness's. Where
+ * submissions are judged, what the author of the job file trusts is not the submission's. */
+enum attempt_cause attempt_cause_of(const struct attempt *a, const struct cupel_error *err);
+/* Ends the attempt by an error, which is whose attempt_cause_of says. */
 void attempt_fail(struct attempt *a, const struct cupel_error *err);
 /* Fails an attempt of which data was lost. That outranks whatever came of it: neither a pass nor a
  * failure can be believed. */

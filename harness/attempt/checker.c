@@ -188,15 +188,12 @@ static int give_file(const struct jobs_host_path *path, const char *what, int to
                      struct cupel_error *err)
 {
     cleanup_close int fd = -EBADF;
-    struct stat st;
-    int r = host_path_open(path, what, O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, err);
+    uint64_t size = 0;
+    int r = host_path_open_file(path, what, &fd, &size, err);
 
     if (r < 0)
         return r;
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "%s %s is no regular file", what,
-                               path->path);
-    r = copy_range(fd, 0, (uint64_t)st.st_size, to);
+    r = copy_range(fd, 0, size, to);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot copy %s %s for the checker",
                                    what, path->path)
                  : 0;
@@ -286,7 +283,7 @@ void checker_fail(struct attempt *a, const struct cupel_error *err)
 {
     if (a->facts->cause == CAUSE_NONE)
         a->facts->harness = *err;
-    attempt_note_cause(a, err->kind == CUPEL_ERROR_INPUT ? CAUSE_SUBMISSION : CAUSE_HARNESS, false);
+    attempt_note_cause(a, attempt_cause_of(a, err), false);
 }
 
 void checker_end_check(const struct checker *c)

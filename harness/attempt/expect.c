@@ -230,8 +230,7 @@ int expect_open(const struct jobs_host_path *path, const char *key, struct compa
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
                                "cannot read the expected output %s", path->path);
     if (!S_ISREG(st.st_mode))
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                               "the expected output %s is no regular file", path->path);
+        return host_path_refuse(path, key, path->path, "is not a regular file", err);
     *ret = (struct compare_source){.fd = steal_fd(&fd), .len = (uint64_t)st.st_size};
     return 0;
 }

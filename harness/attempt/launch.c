@@ -12,7 +12,6 @@
 #include <inttypes.h>
 #include <sys/stat.h>
 
-#define STDIN_MAX (INT64_C(1) << 30)
 /* what programs take a terminal for that does not say it */
 #define TERMINAL_ROWS 24
 #define TERMINAL_COLUMNS 80
@@ -52,34 +51,6 @@ static struct cgroup_limits group_limits(const struct run *run, const struct ins
             (void)disks_of(instance, run->dirfd, &g, &ignored);
     }
     return g;
-}
-
-/* What it is, and how large, is for whoever filled the directory to choose: it is their mistake,
- * and not the harness's. */
-static int open_stdin(const struct jobs_host_path *path, int *ret_fd, struct cupel_error *err)
-{
-    cleanup_close int fd = -EBADF;
-    cleanup_strbuf struct strbuf shown = {0};
-    char most[UNIT_TEXT_SIZE];
-    struct stat st;
-    int r = host_path_open(path, "stdin-file", O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, err);
-
-    if (r < 0)
-        return r;
-    if (fstat(fd, &st) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot read stdin-file %s",
-                               path->path);
-    text_add_line(&shown, path->path);
-    if (!S_ISREG(st.st_mode))
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "stdin-file %s is not a regular file",
-                               shown.data);
-    if (st.st_size > STDIN_MAX)
-        return cupel_error_set(
-            err, CUPEL_ERROR_INPUT, 0,
-            "stdin-file %s is larger than %s, which is the most that a job is given", shown.data,
-            unit_format_size(STDIN_MAX, most));
-    *ret_fd = steal_fd(&fd);
-    return 0;
 }
 
 static bool is_interactive(const struct jobs_job *job)
@@ -233,7 +204,8 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
     } else if (request.late) {
         request.stdin_data = launch_has_stdin(job) ? "" : NULL;
     } else if (job->stdin_file.path != NULL) {
-        int r = open_stdin(&job->stdin_file, &input, err);
+        uint64_t size;
+        int r = host_path_open_file(&job->stdin_file, "stdin-file", &input, &size, err);
 
         if (r < 0)
             return r;
@@ -299,10 +271,11 @@ int launch_words(struct attempt_context *ctx, const struct instance *instance,
                                   .stdin_len = job->stdin_len,
                                   .stdin_file = -EBADF,
                                   .limits = process_limits(job)};
+    uint64_t size;
     int r = check_refused(job, err);
 
     if (r == 0 && job->stdin_file.path != NULL)
-        r = open_stdin(&job->stdin_file, &input, err);
+        r = host_path_open_file(&job->stdin_file, "stdin-file", &input, &size, err);
     if (r < 0)
         return r;
     words.stdin_file = input;

@@ -174,12 +174,19 @@ enum sandbox_stdio {
 
 /* Opens a path of the host that a job file names. An error of kind CUPEL_ERROR_INPUT (-EUCLEAN):
  * what others left there is refused, which is the job's result; `what` begins its message ("input",
- * "stdin-file"). What whoever started cupel has no right to read is one of kind
- * CUPEL_ERROR_HARNESS. */
+ * "stdin-file"). It is `by_author` where the job file trusts the path. What whoever started cupel
+ * has no right to read is one of kind CUPEL_ERROR_HARNESS. */
 int host_path_open(const struct jobs_host_path *path, const char *what, int flags, int *ret_fd,
                    struct cupel_error *err);
 /* Says that last one, of a path as it is shown; returns -EUCLEAN. */
 int host_path_no_rights(struct cupel_error *err, const char *what, const char *path);
+/* Makes the first one of `path`, which is `of` or a link on its way. Returns -EUCLEAN. */
+int host_path_refuse(const struct jobs_host_path *of, const char *what, const char *path,
+                     const char *why, struct cupel_error *err);
+/* The same as host_path_open of a regular file that is read for a job, JOBS_GIVEN_MAX bytes of it
+ * at most. */
+int host_path_open_file(const struct jobs_host_path *path, const char *what, int *ret_fd,
+                        uint64_t *ret_size, struct cupel_error *err);
 
 /* Who a job's commands are, as the root's own layers have it. */
 #define SANDBOX_HOME_SIZE 248

@@ -155,5 +155,37 @@ run_cupel run --out out cases.yaml --rerun-failed --only 'grade/SUB=wrong/*'
 expect_equal "$(jq -r 'select(.case).id' out/results.jsonl | sort | paste -sd' ')" 'grade/SUB=wrong/20 grade/SUB=wrong/30 grade/SUB=wrong/part'
 submission grade/SUB=wrong 'has("score") | not'
 
+mkdir -p faulty/subs faulty/tests
+echo cat >faulty/subs/fine.sh
+ln -s fine.sh faulty/subs/link.sh
+for name in plain link-in link-answer large; do echo 1 >faulty/tests/$name.in && echo 1 >faulty/tests/$name.answer; done
+ln -sf plain.in faulty/tests/link-in.in
+ln -sf plain.answer faulty/tests/link-answer.answer
+truncate -s 2T faulty/tests/large.in
+ln -s tests/plain.in faulty/header
+job_file faulty/faulty.yaml <<'YAML'
+cupel: 1
+jobs:
+  grade:
+    matrix: {SUB: {files: "subs/*"}}
+    inputs: [{from: "${{ SUB }}", to: /work/prog.sh}]
+    run: sh prog.sh
+    cases: [{files: "tests/*.in", answer: .answer}]
+  compile: {role: compile, inputs: [{from: header, to: /work/header}], run: "true"}
+  plain: {stdin-file: tests/link-in.in, run: cat}
+YAML
+it "a file of the judge's that cannot be given is no submission's fault, and nobody's zero"
+cupel_run faulty/faulty.yaml
+expect_exit 3
+expect_verdict grade/SUB=fine.sh/plain passed
+for name in link-in link-answer large; do expect_verdict grade/SUB=fine.sh/$name error; done
+expect_evidence grade/SUB=fine.sh/link-in "stdin-file .*/link-in.in is a symbolic link, to 'plain.in', and is not followed: .* give its absolute path"
+expect_evidence grade/SUB=fine.sh/large 'large.in is larger than 1 GiB, which is the most that a job is given'
+submission grade/SUB=fine.sh '(has("score") | not) and .verdict == "error"'
+expect_verdict compile error
+expect_evidence compile 'say `untrusted: false`'
+expect_verdict plain invalid-submission # of a job that judges nothing, as ever
+expect_verdict grade/SUB=link.sh/plain invalid-submission
+
 expect_clean
 all_done

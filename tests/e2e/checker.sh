@@ -269,6 +269,18 @@ expect_verdict first passed
 expect_verdict idle signaled
 expect_verdict last passed
 expect_clean
+it "a checker is given no answer without end"
+truncate -s 2T endless.ans
+job_file endless.yaml <<'YAML'
+cupel: 1
+defaults: {run: echo out}
+jobs:
+  checked: {expect: {stdout-file: endless.ans, checker: {run: "true", protocol: exit}}}
+  judged: {cases: [{name: a, expect: {stdout-file: endless.ans, checker: {run: "true", protocol: exit}}}]}
+YAML
+cupel_run endless.yaml
+expect_evidence checked 'stdout-file .*/endless.ans is larger than 1 GiB'
+expect_verdict judged/a error
 
 # ---- job files -----------------------------------------------------------------------------------------------------------
 

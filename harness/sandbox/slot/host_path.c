@@ -10,12 +10,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int refuse(struct cupel_error *err, const char *what, const char *path, const char *why)
+int host_path_refuse(const struct jobs_host_path *of, const char *what, const char *path,
+                     const char *why, struct cupel_error *err)
 {
     cleanup_strbuf struct strbuf b = {0};
 
     text_add_line(&b, path);
     (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s %s %s", what, b.data, why);
+    err->by_author = !of->untrusted;
     return -EUCLEAN;
 }
 
@@ -28,7 +30,7 @@ static int refuse_link(const struct jobs_host_path *p, const char *what, struct 
     text_add_line(&b, target != NULL ? target : "?");
     why = xasprintf("is a symbolic link, to '%s', and is not followed: name what is meant%s%s",
                     b.data, p->untrusted ? "" : ", or ", p->untrusted ? "" : p->to_follow);
-    return refuse(err, what, link != NULL ? link : p->path, why);
+    return host_path_refuse(p, what, link != NULL ? link : p->path, why, err);
 }
 
 int host_path_no_rights(struct cupel_error *err, const char *what, const char *path)
@@ -84,7 +86,7 @@ int host_path_open(const struct jobs_host_path *path, const char *what, int flag
     if (fd == -ELOOP)
         return refuse_link(path, what, err);
     if (why != NULL)
-        return refuse(err, what, path->path, why);
+        return host_path_refuse(path, what, path->path, why, err);
     if (fd == -EACCES && path->untrusted) {
         cleanup_strbuf struct strbuf shown = {0};
 
@@ -95,9 +97,37 @@ int host_path_open(const struct jobs_host_path *path, const char *what, int flag
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, fd < 0 ? fd : errno, "cannot open %s %s",
                                what, path->path);
     if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && path->untrusted)
-        return refuse(err, what, path->path, "is neither a regular file nor a directory");
+        return host_path_refuse(path, what, path->path, "is neither a regular file nor a directory",
+                                err);
     if (path->untrusted && is_of_another(path, &st))
-        return refuse(err, what, path->path, "is a hard link to a file of another user");
+        return host_path_refuse(path, what, path->path, "is a hard link to a file of another user",
+                                err);
     *ret_fd = steal_fd(&fd);
+    return 0;
+}
+
+int host_path_open_file(const struct jobs_host_path *path, const char *what, int *ret_fd,
+                        uint64_t *ret_size, struct cupel_error *err)
+{
+    cleanup_close int fd = -EBADF;
+    cleanup_free char *why = NULL;
+    char most[UNIT_TEXT_SIZE];
+    struct stat st;
+    int r = host_path_open(path, what, O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, err);
+
+    if (r < 0)
+        return r;
+    if (fstat(fd, &st) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot read %s %s", what,
+                               path->path);
+    if (!S_ISREG(st.st_mode))
+        return host_path_refuse(path, what, path->path, "is not a regular file", err);
+    if (st.st_size > JOBS_GIVEN_MAX) {
+        why = xasprintf("is larger than %s, which is the most that a job is given",
+                        unit_format_size(JOBS_GIVEN_MAX, most));
+        return host_path_refuse(path, what, path->path, why, err);
+    }
+    *ret_fd = steal_fd(&fd);
+    *ret_size = (uint64_t)st.st_size;
     return 0;
 }
