@@ -24,6 +24,11 @@ struct jobs_packaging {
     bool grading;
 };
 
+/* Finds by which of its files the directory is of a format that is not read here; NULL: none. */
+struct jobs_other_format {
+    const char *file, *whose; /* "init.yml", "DMOJ" */
+};
+const struct jobs_other_format *jobs_package_other_format(const char *path);
 /* Writes the job file that judges as the package says. Nothing of it is left out in silence: what
  * cannot be carried out is refused, or noted where no verdict depends on it. Whether it fails or
  * not, jobs_converted_free is to follow. */

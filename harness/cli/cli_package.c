@@ -14,9 +14,19 @@
 static int check_is_package(const char *path, struct cupel_error *err)
 {
     cleanup_free char *says_what = xasprintf("%s/problem.yaml", path);
+    const struct jobs_other_format *other;
 
     if (access(says_what, F_OK) == 0 || errno != ENOENT)
         return 0;
+    other = jobs_package_other_format(path);
+    if (other != NULL) {
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                              "%s has a %s: it is of the format of %s, which is not read", path,
+                              other->file, other->whose);
+        cupel_error_hint(err, "write a job file with its test data as 'cases'; "
+                              "docs/problem-packages.md says how");
+        return -EINVAL;
+    }
     (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
                           "%s is a directory without a problem.yaml, so it is no problem package",
                           path);

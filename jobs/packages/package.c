@@ -158,8 +158,10 @@ static bool add_entry(struct problem_package *p, const char *path, const char *n
         *room = 2 * *room + 16;
         list->items = xrealloc(list->items, *room * sizeof(*list->items));
     }
-    list->items[list->n++] = (struct package_entry){
-        .name = arena_strdup(p->arena, name), .path = own, .is_directory = S_ISDIR(st.st_mode)};
+    list->items[list->n++] = (struct package_entry){.name = arena_strdup(p->arena, name),
+                                                    .path = own,
+                                                    .is_directory = S_ISDIR(st.st_mode),
+                                                    .size = (uint64_t)st.st_size};
     return true;
 }
 
@@ -223,6 +225,10 @@ static const char *read_file(struct problem_package *p, const char *path, size_t
         return arena_strndup(p->arena, text, *ret_len);
     if (r == -EFBIG)
         package_refuse(p, path, "it has more than %zu bytes", max);
+    else if (r == -ELOOP)
+        package_refuse(p, path, "it is a symbolic link, and is not followed");
+    else if (r == -EINVAL)
+        package_refuse(p, path, "it is no regular file");
     else
         package_refuse(p, path, "it cannot be read: %s", strerror(-r));
     return NULL;
@@ -297,14 +303,58 @@ static void look_around(struct problem_package *p)
         package_refuse(p, "graders", "a grader of the package's own is not run");
 }
 
+const struct jobs_other_format *jobs_package_other_format(const char *path)
+{
+    static const struct jobs_other_format others[] = {
+        {"init.yml", "DMOJ"},
+        {"problem.xml", "Polygon (Codeforces)"},
+        {"task.yaml", "CMS"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        cleanup_free char *file = xasprintf("%s/%s", path, others[i].file);
+
+        if (faccessat(AT_FDCWD, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+            return &others[i];
+    }
+    return NULL;
+}
+
+static void refuse_without_problem(struct problem_package *p)
+{
+    const struct jobs_other_format *other = jobs_package_other_format(p->real);
+
+    if (other == NULL)
+        package_refuse(p, "problem.yaml", "without it, this is no problem package");
+    else
+        package_refuse(p, other->file,
+                       "it is of the format of %s, which is not read: write a job file with its "
+                       "test data as 'cases'",
+                       other->whose);
+}
+
+/* NULL, which is said once. */
+static struct package_yaml *read_problem_yaml(struct problem_package *p)
+{
+    struct package_yaml *y;
+    struct stat st;
+
+    if (fstatat(p->dir, "problem.yaml", &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT) {
+        refuse_without_problem(p);
+        return NULL;
+    }
+    y = package_read_yaml(p, "problem.yaml");
+    if (y != NULL && y->map == NULL && source_is_good(&y->source))
+        package_refuse(p, "problem.yaml", "it says nothing");
+    return y != NULL && y->map != NULL ? y : NULL;
+}
+
 static void read_package(struct problem_package *p)
 {
-    struct package_yaml *y = package_read_yaml(p, "problem.yaml");
+    struct package_yaml *y = read_problem_yaml(p);
 
-    if (y == NULL || y->map == NULL) {
-        package_refuse(p, "problem.yaml", "without it, this is no problem package");
+    if (y == NULL)
         return;
-    }
     package_read_problem(p, y);
     if (!source_is_good(&y->source))
         return;

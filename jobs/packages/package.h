@@ -124,6 +124,7 @@ struct test_cases {
 struct package_entry {
     const char *name, *path; /* the path: behind links */
     bool is_directory;
+    uint64_t size; /* bytes of a file */
 };
 struct package_list {
     struct package_entry *items;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_data: data/sample and data/secret: which test cases there are, in their order, in which
  * groups, and what belongs to each. */
+#include "jobs/jobs.h"
 #include "jobs/packages/package.h"
 
 #include <string.h>
@@ -105,6 +106,16 @@ static void read_beside(struct problem_package *p, const struct package_list *li
         c->config.description = package_read_text(p, what->path);
 }
 
+/* Refuses what no job would be given; a sparse file has the size that it says. */
+static void check_size(struct problem_package *p, const struct package_entry *e)
+{
+    char most[UNIT_TEXT_SIZE];
+
+    if (e->size > JOBS_GIVEN_MAX)
+        package_refuse(p, e->path, "it is larger than %s, which is the most that a job is given",
+                       unit_format_size(JOBS_GIVEN_MAX, most));
+}
+
 /* The path of the file that stands beside a case's input with that ending, or NULL. */
 static const char *beside(struct problem_package *p, const struct package_list *list,
                           const char *stem, const char *ending)
@@ -112,21 +123,26 @@ static const char *beside(struct problem_package *p, const struct package_list *
     const struct package_entry *e =
         package_find(list, arena_printf(p->arena, "%s.%s", stem, ending));
 
-    return e != NULL && !e->is_directory ? e->path : NULL;
+    if (e == NULL || e->is_directory)
+        return NULL;
+    check_size(p, e);
+    return e->path;
 }
 
 static void add_case(struct problem_package *p, const char *path, const struct package_list *list,
                      const struct package_entry *in, struct test_group *g)
 {
     const char *stem = arena_strndup(p->arena, in->name, strlen(in->name) - strlen(".in"));
-    const char *ans = beside(p, list, stem, "ans"), *out = beside(p, list, stem, "out");
+    bool has_out = g->kind == CASE_INVALID_OUTPUT || g->kind == CASE_VALID_OUTPUT;
+    const char *ans = beside(p, list, stem, "ans"),
+               *out = has_out ? beside(p, list, stem, "out") : NULL;
     struct test_cases *cases = &p->cases[g->kind];
     struct test_case *c;
 
+    check_size(p, in);
     if (g->kind == CASE_INVALID_INPUT)
         ans = "";
-    if (ans == NULL ||
-        (out == NULL && (g->kind == CASE_INVALID_OUTPUT || g->kind == CASE_VALID_OUTPUT))) {
+    if (ans == NULL || (out == NULL && has_out)) {
         package_refuse(p, in->path, "there is no %s.%s beside it", stem,
                        ans == NULL ? "ans" : "out");
         return;
