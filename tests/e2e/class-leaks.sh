@@ -68,6 +68,41 @@ jobs:
     run: sh prog.sh
     cases: [{files: "wide/*.in", answer: .ans}]
 YAML
+cat >>course.yaml <<'YAML'
+  talk:
+    matrix: {SUB: {dirs: "subs/*"}}
+    from: compile
+    interactive: {run: [./interactor], protocol: kattis, inputs: [interactor], transcript: 64K}
+    run: sh prog.sh
+    cases:
+      - {name: small, stdin: "open\n", expect: {stdout: "open too\n"}, points: 1}
+      - {name: qTalkName7, stdin: "qTalkInput7\n", expect: {stdout: "qTalkAnswer7 <&\n"}, points: 1, visibility: hidden}
+YAML
+cat >interactor <<'SH'
+#!/bin/sh
+# Talks with a submission, which may print what it was told, and tells staff and all what it has heard and knows.
+kind=$(sed 's/open/Seen/; s/qTalkInput7/Hidden/' "$1")
+printf 'qTalkStaffOf%s7 %s\n' "$kind" "$(cat "$2")" >"$3/judgemessage.txt"
+if [ $kind = Hidden ]; then
+    printf 'qTalkTeam7 <b> %s %s\n' "$(cat "$1")" "$(cat "$2")" >"$3/teammessage.txt"
+    echo "qTalkSaid7 &"
+else
+    echo "well spoken" >"$3/teammessage.txt"
+    echo "3 4"
+fi
+read -r got && [ "$got" = 7 ] && exit 42
+exit 43
+SH
+chmod +x interactor
+cat >talk-secrets <<'TXT'
+name	qTalkName7
+input	qTalkInput7
+answer	qTalkAnswer7
+message for all	qTalkTeam7
+message for staff	qTalkStaffOfHidden7
+message for staff of what is seen	qTalkStaffOfSeen7
+what it said	qTalkSaid7
+TXT
 mkdir wide && for i in {10..49}; do echo >"wide/case-$i.in" && echo "right" >"wide/case-$i.ans"; done
 cat >secrets <<'TXT'
 input of a file	qInputOfFile7
@@ -87,6 +122,7 @@ name when due	qNameWhenDue7
 group when due	qGroupWhenDue7
 answer when due	qAnswerWhenDue7
 TXT
+talk_kinds() { python3 "$e2e/class-leaks.py" talk-secrets "$@" | sed 's,^[^ ]* ,,' | sort -u; }
 leaks() { python3 "$e2e/class-leaks.py" secrets "$@" | sed 's,^[^ ]*/,,' | sort -u; }
 kinds() { python3 "$e2e/class-leaks.py" secrets "$@" | sed 's,^[^ ]* ,,' | sort -u; }
 class() { run_cupel report class out --job grade "$@"; }
@@ -190,6 +226,34 @@ expect jq -e 'def text: type == "string"; def number: type == "number";
 expect_equal "$(jq -c '[.tests[].visibility]' results.json)" '["visible","visible","hidden","hidden","after_due_date"]'
 jq '.tests |= map(select(.visibility == "visible"))' results.json >visible.json # what Gradescope shows, and all outside of tests
 expect_equal "$(leaks visible.json)" ''
+
+it "what an interactor has said, or told staff and all, of a hidden case is in no student's file, and in no platform's"
+run_cupel report class out --job talk -o talked
+expect_exit 0
+mkdir talks && cp talked/students/* talks/
+for student in good echoes talks; do
+    run_cupel report class out --job talk --student $student --format prairielearn -o talks/$student.learn
+    expect_exit 0
+    run_cupel report class out --job talk --student $student --format autolab --problem lab
+    expect_exit 0
+    cp stdout talks/$student.autolab
+    run_cupel report class out --job talk --student $student --format gradescope -o talked/results.json
+    jq '.tests |= map(select(.visibility == "visible"))' talked/results.json >talks/$student.visible
+    expect grep -q 'well spoken' talks/$student.json
+    expect grep -q 'well spoken' talks/$student.html
+done
+expect_equal "$(talk_kinds talks/*)" ''
+expect_equal "$(jq -c '[.tests[].name]' talks/good.learn)" '["small"]'
+
+it "... but all of it is where it may be, and where the wall is taken out"
+expect_equal "$(talk_kinds out/results.jsonl out/logs/talk*)" "$(cut -f 1 talk-secrets | sort)"
+if has_fault_injection; then
+    CUPEL_WEAKEN=hidden-cases run_cupel report class out --job talk -o talked-weak
+    expect_exit 0
+    for file in talked-weak/students/echoes.json talked-weak/students/echoes.html; do
+        expect_equal "$(talk_kinds $file)" "$(cut -f 1 talk-secrets | grep -v staff | sort)"
+    done
+fi
 
 it "JUnit has the points among the properties"
 expect_junit_valid
