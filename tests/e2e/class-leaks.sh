@@ -3,6 +3,7 @@
 # Nothing that is hidden reaches a student: not in a page or JSON of theirs, nor by PrairieLearn or Autolab, in whatever form
 # (class-leaks.py). Each secret is seen to be found where it may stand, and where the wall is taken out. The same run has what hostile
 # submissions print for course platforms.
+# No twin as an ordinary user: what is written is made of results.jsonl and logs, which are the same for both.
 # sanitizers: no
 # time-limit: 120
 # shellcheck source=tests/e2e/lib.sh

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # docs/grading.md, from one C file to a graded class and to Gradescope: its files are written and its commands run as they stand there,
 # in their order.
+# No twin as an ordinary user: rootless-grade.sh has what differs there, and cases, archives and packages have twins of their own.
 # sanitizers: no
 # time-limit: 120
 # shellcheck source=tests/e2e/lib.sh

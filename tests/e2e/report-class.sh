@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # What came of submissions, for teachers, students and course platforms, from a run in earnest. tests/unit/test_class_*.c has the forms.
+# No twin as an ordinary user: it reads what a run has left, and starts nothing; whose the files are: rootless-grade.sh.
 # time-limit: 60
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
