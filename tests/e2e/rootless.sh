@@ -64,7 +64,7 @@ mknod kvm c 10 232 && chmod 0660 kvm
 with_kvm() { # ARGUMENT...: with this node for the machine's
     STATUS=0
     # shellcheck disable=SC2016,SC2030 # for the other shell; and here alone
-    (as_who=() && grouped unshare --mount sh -c '{ test -e /dev/kvm || : >/dev/kvm; } && mount --bind kvm /dev/kvm && exec "$@"' sh \
+    (as_who=() && grouped unshare --mount sh -c 'mount --bind kvm /dev/kvm && exec "$@"' sh \
         setpriv --reuid "$CUPEL_TEST_USER" --regid "$CUPEL_TEST_USER" --clear-groups -- "$CUPEL" "$@") >stdout 2>stderr </dev/null || STATUS=$?
 }
 if [[ -e /dev/kvm ]]; then
