@@ -261,7 +261,7 @@ def own_groups():
     with open("/proc/self/mounts") as f:
         mounts = [line.split()[:4] for line in f]
     for _, controllers, path in lines:
-        if controllers == "cpuset":
+        if controllers == "cpuset" or (controllers == "" and len(lines) > 1):
             continue  # where tests have no group of their own, and others run at the same time
         for _, at, kind, options in mounts:
             if (kind == "cgroup2" and controllers == "") or \
