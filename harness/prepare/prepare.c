@@ -334,7 +334,8 @@ static int step_secrets(struct preparation *s)
                 ? 0
                 : secrets_fetch(&s->p.run, s->options->out, &s->p.signals, s->err);
 
-    if (r < 0 && s->p.run.redact != NULL && s->p.run.out != NULL)
+    if (r < 0 && s->p.run.redact != NULL && s->p.run.out != NULL &&
+        !secrets_are_hidden(&s->p.run, s->options->out))
         reports_out_forget_earlier(s->p.run.out);
     return r;
 }
@@ -519,13 +520,13 @@ static int run_steps(struct preparation *s)
     return r;
 }
 
-/* A run that was begun has a report, whatever ended it. */
+/* A run that was begun has a report, whatever ended it; unless a report would show a secret. */
 static void report_unbegun(const struct run_options *options, const struct prepared *p,
                            const struct cupel_error *why)
 {
     struct cupel_error err;
 
-    if (options->out != NULL && p->run.out != NULL &&
+    if (options->out != NULL && p->run.out != NULL && secrets_are_hidden(&p->run, options->out) &&
         unbegun_report(options, p,
                        why->kind == CUPEL_ERROR_INTERRUPTED ? REPORTS_CANCELLED : REPORTS_ERROR,
                        why->message, &err) < 0)

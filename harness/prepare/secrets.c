@@ -346,16 +346,27 @@ static int make_masks(struct run *run, struct cupel_error *err)
 int secrets_fetch(struct run *run, const char *out, const struct interrupt *signals,
                   struct cupel_error *err)
 {
-    int r = fetch_all(run, signals, err);
+    int r = fetch_all(run, signals, err), masked;
+    struct cupel_error ignored;
 
-    if (r < 0 || run->n_secrets == 0 || weakened("secrets"))
+    if (run->n_secrets == 0 || weakened("secrets"))
         return r;
-    r = make_masks(run, err);
-    if (r < 0)
-        return r;
-    redact_remarks(run->redact);
+    masked = make_masks(run, r < 0 ? &ignored : err); /* of those that could be had, too */
+    if (masked == 0)
+        redact_remarks(run->redact);
+    if (r < 0 || masked < 0)
+        return r < 0 ? r : masked;
     r = check_names(run, err);
     return r < 0 ? r : check_paths(run, out, err);
+}
+
+bool secrets_are_hidden(const struct run *run, const char *out)
+{
+    struct cupel_error ignored;
+
+    return run->n_secrets == 0 || weakened("secrets") ||
+           (run->redact != NULL && check_names(run, &ignored) == 0 &&
+            check_paths(run, out, &ignored) == 0);
 }
 
 void secrets_forget(struct run *run)

@@ -336,13 +336,20 @@ printf 'cupel: 1\njobs: {from-the-command: {rootfs: host, run: "true", secrets: 
 cupel_run bad.yaml
 expect_exit 2
 expect_stderr "stands in what job '\*\*\*' is called by"
+expect_equal "$(leaks)" ""
 for keys in 'matrix: {X: [from-the-command]}, run: ":"' 'run: [{name: of from-the-command, run: ":"}]'; do
     printf 'cupel: 1\njobs: {j: {rootfs: host, %s, secrets: [{name: A, command: ["%s/tell"]}]}}\n' "$keys" "$T" >bad.yaml
     cupel_run bad.yaml
     expect_exit 2
     expect_stderr "stands in what job '.*' is called by"
     expect_equal "$(leaks)" ""
+    expect [ ! -s out/results.jsonl ]
 done
+printf 'cupel: 1\njobs: {j: {rootfs: host, run: ":", description: the from-the-command, tags: [from-the-command], secrets: [{name: A, command: ["%s/tell"]}, {name: B, command: ["false"]}]}}\n' "$T" >bad.yaml
+cupel_run bad.yaml
+expect_exit 2
+expect_result j '.verdict == "error" and .description == "the ***" and .tags == ["***"]'
+expect_equal "$(leaks)" ""
 printf 'cupel: 1\njobs: {j: {rootfs: host, run: "true", env: {TOKEN: x}, secrets: [TOKEN]}}\n' >bad.yaml
 cupel_run bad.yaml
 expect_exit 2
