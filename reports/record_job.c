@@ -494,7 +494,7 @@ static const struct record_field job_fields[] = {
         "notes", TEXTS, .where = WHOLE, AT(notes),
         .text = "remarks that change no verdict (`artifact pattern /work/x* matched nothing`)"),
     RECORD_FIELD("unenforced", TEXTS, .where = RECORD_JOB, AT(unenforced),
-                 .text = "limits that `--best-effort` let go"),
+                 .text = "limits, and `cgroup-view`, that `--best-effort` let go"),
     RECORD_FIELD(
         "artifacts", OBJECTS, .where = RECORD_JOB, .sub = &record_artifact, .value = job_artifacts,
         .text = "what its `artifacts` matched, in the order of their names: up to 20,000 of them, "

@@ -247,7 +247,7 @@ struct reports_result {
     struct reports_cache *caches;
     size_t n_caches;
     const char **tags;       /* NULL-terminated or NULL */
-    const char **unenforced; /* limits that --best-effort let go, NULL-terminated or NULL */
+    const char **unenforced; /* keys that --best-effort let go, NULL-terminated or NULL */
     /* further remarks ("artifact /work/x matched nothing"), NULL-terminated or NULL */
     const char **notes;
     const char **artifacts; /* paths below the out directory, NULL-terminated or NULL */

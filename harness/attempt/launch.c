@@ -172,7 +172,7 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         .late = hold && ctx->late,
     };
 
-    if (job->cgroup_view) {
+    if (job->cgroup_view && !ctx->run->no_cgroup_view) {
         int r = open_views(cgroup, &views, err);
 
         if (r < 0)

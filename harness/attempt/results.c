@@ -29,19 +29,23 @@ static struct reports_limit *limits_of(struct arena *arena, const struct jobs_li
     return list;
 }
 
-/* The limits of this job that --best-effort let go, by name; NULL for none. */
-static const char **unenforced_of(struct arena *arena, const struct jobs_job *job, uint32_t set)
+/* What --best-effort let go of this job, by the keys; NULL for nothing. */
+static const char **unenforced_of(struct arena *arena, const struct jobs_job *job,
+                                  const struct run *run)
 {
-    const char **list = NULL;
+    const char *keys[JOBS_LIMIT_COUNT + 1];
+    const char **list;
     size_t n = 0;
 
-    for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++) {
-        if (!((set >> i) & 1u) || !limits_asked(job, i))
-            continue;
-        if (list == NULL)
-            list = arena_alloc(arena, (JOBS_LIMIT_COUNT + 1) * sizeof(*list));
-        list[n++] = jobs_limit_table[i].key;
-    }
+    for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
+        if (((run->unenforced_set >> i) & 1u) && limits_asked(job, i))
+            keys[n++] = jobs_limit_table[i].key;
+    if (run->no_cgroup_view && job->cgroup_view)
+        keys[n++] = "cgroup-view";
+    if (n == 0)
+        return NULL;
+    list = memcpy(arena_alloc(arena, (n + 1) * sizeof(*list)), keys, n * sizeof(*keys));
+    list[n] = NULL;
     return list;
 }
 
@@ -147,7 +151,7 @@ void results_describe(const struct run *run, const struct instance *in, struct a
     r->harmless = verdict_is_allowed(in->job, r->verdict, r->exit);
     r->tags = in->job->tags;
     r->of_case = case_of(arena, in, r);
-    r->unenforced = unenforced_of(arena, in->job, run->unenforced_set);
+    r->unenforced = unenforced_of(arena, in->job, run);
     r->limits = limits_of(arena, &in->job->limits, run->unenforced_set, &r->n_limits);
     for (size_t i = 0; i < r->n_cases; i++) {
         r->cases[i].name = in->job->has_steps ? in->job->steps[i].name : NULL;

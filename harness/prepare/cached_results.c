@@ -207,8 +207,9 @@ static const char *machine_of(const struct run *run, struct arena *arena)
 
     if (uname(&u) < 0)
         u = (struct utsname){.release = ""};
-    return arena_printf(arena, "cupel %s, %s %s %s, %s, %x", CUPEL_VERSION, u.sysname, u.release,
-                        u.machine, run->privilege.host ? "root" : "user", run->unenforced_set);
+    return arena_printf(arena, "cupel %s, %s %s %s, %s, %x%s", CUPEL_VERSION, u.sysname, u.release,
+                        u.machine, run->privilege.host ? "root" : "user", run->unenforced_set,
+                        run->no_cgroup_view ? ", no view" : "");
 }
 
 static struct result_keys keys_new(struct prepared *p)

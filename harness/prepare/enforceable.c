@@ -247,7 +247,7 @@ static int check_view(struct prepared *p, const struct instance *in, bool best_e
         if (cgroup_host_has(p->host, any[i]))
             return 0;
     if (best_effort) {
-        instances_job(in)->cgroup_view = false;
+        p->run.no_cgroup_view = true;
         return 0;
     }
     (void)cgroup_explain_missing(p->host, any[0], err);

@@ -6,5 +6,6 @@
 #include "harness/prepare/prepare.h"
 
 /* Refuses, with place, reason and remedy, the first limit or network that cannot be had; with
- * --best-effort a limit is noted in run.unenforced_set instead, which every report names. */
+ * --best-effort a limit is noted in run.unenforced_set instead, and that there is no `cgroup-view`
+ * in run.no_cgroup_view; every report names them. */
 int enforceable_check(struct prepared *p, const struct run_options *o, struct cupel_error *err);

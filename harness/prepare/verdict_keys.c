@@ -356,8 +356,9 @@ static void describe_machine(struct strbuf *to, const struct run *run)
 
     if (uname(&u) < 0)
         u = (struct utsname){.release = ""};
-    strbuf_addf(to, "cupel %s, %s %s %s, %s, %x, ", CUPEL_VERSION, u.sysname, u.release, u.machine,
-                run->privilege.host ? "root" : "user", run->unenforced_set);
+    strbuf_addf(to, "cupel %s, %s %s %s, %s, %x%s, ", CUPEL_VERSION, u.sysname, u.release,
+                u.machine, run->privilege.host ? "root" : "user", run->unenforced_set,
+                run->no_cgroup_view ? ", no view" : "");
     host_state_of_processor(to);
 }
 

@@ -143,6 +143,7 @@ struct run {
     unsigned keep_failed;    /* of how many failed attempts what they left is kept */
     bool keep_passed;        /* and of those that passed */
     uint32_t unenforced_set; /* bits of enum jobs_limit: what --best-effort let go */
+    bool no_cgroup_view;     /* and whether it did so of `cgroup-view` */
 };
 
 /* How many of run->instances are to be prepared: jobs, their services and checkers. */

@@ -110,11 +110,13 @@ static void hold_less(struct session *s)
         s->job->limits.set &= ~(1u << not_held[i]);
 }
 
-static void name_unenforced(const struct session *s, uint32_t set)
+static void name_unenforced(const struct session *s, const struct run *run)
 {
     for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
-        if (((set >> i) & 1u) && jobs_limit_is_set(&s->job->limits, i))
+        if (((run->unenforced_set >> i) & 1u) && jobs_limit_is_set(&s->job->limits, i))
             log_warning("the limit '%s' is not held on this machine", jobs_limit_table[i].key);
+    if (run->no_cgroup_view && s->job->cgroup_view)
+        log_warning("there is no control group for `cgroup-view` on this machine");
 }
 
 /* ---- the two halves ---- */
@@ -246,7 +248,7 @@ int session_shell(const struct session_options *options, int *ret_exit, struct c
         r = prepare_run(&o, &prepared, err);
     if (r == 0) {
         interrupt_release(&prepared.signals, false); /* the session's own from here on */
-        name_unenforced(&s, prepared.run.unenforced_set);
+        name_unenforced(&s, &prepared.run);
         s.run = &prepared.run;
         r = session_job_open_logs(&s.of, &prepared.run, err);
         if (r == 0)

@@ -216,6 +216,7 @@ job_file limited.yaml <<'YAML'
 cupel: 1
 jobs:
   a: {run: "echo ran", limits: {memory: 64M, pids: 10}}
+  seen: {cgroup-view: true, run: "ls -A /sys/fs/cgroup"}
 YAML
 # A bind mount of our own, read-only, in a mount namespace of our own: nobody else's mount changes.
 cat >no-cgroup.sh <<'SH'
@@ -244,6 +245,7 @@ else
     expect_exit 0
     expect_verdict a passed
     expect grep -qiE 'not enforced' stdout stderr
+    expect_result seen '.verdict == "passed" and .unenforced == ["cgroup-view"]'
     expect_clean
 fi
 
