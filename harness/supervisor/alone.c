@@ -16,12 +16,21 @@ static bool limit_of_time(enum reports_verdict verdict, enum jobs_limit *ret_lim
     return verdict == REPORTS_CPU_LIMIT || verdict == REPORTS_TIMEOUT;
 }
 
+/* Says whether the attempt executed more than its limit of instructions, of whichever limit its
+ * verdict is: alone it would execute as many. */
+static bool executed_too_many(const struct jobs_job *job, const struct reports_result *attempt)
+{
+    return jobs_limit_is_set(&job->limits, JOBS_LIMIT_INSTRUCTIONS) &&
+           reports_usage_has(&attempt->usage, REPORTS_INSTRUCTIONS) &&
+           attempt->usage.value[REPORTS_INSTRUCTIONS] > job->limits.value[JOBS_LIMIT_INSTRUCTIONS];
+}
+
 bool alone_is_worth_it(const struct jobs_job *job, const struct reports_result *attempt)
 {
     enum reports_figure figure;
     enum jobs_limit limit;
 
-    return limit_of_time(attempt->verdict, &limit, &figure) &&
+    return limit_of_time(attempt->verdict, &limit, &figure) && !executed_too_many(job, attempt) &&
            reports_usage_has(&attempt->usage, figure) &&
            limits_are_worth_again(job, limit, attempt->usage.value[figure],
                                   attempt->near_limit != NULL);
