@@ -4,13 +4,14 @@
 #include "rootfs-cache/store/verdict_log.h"
 #include "test_cache.h"
 
+#include <sys/wait.h>
 #include <sys/xattr.h>
 
 #define KEY_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define KEY_C "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
 #define KEY_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 
-static void keep(struct fixture *f, const char *key, const char *job, const char *record, size_t n)
+static bool keeps(struct fixture *f, const char *key, const char *job, const char *record, size_t n)
 {
     struct cache_verdict v = {.job = (char *)(uintptr_t)job,
                               .file = (char *)(uintptr_t) "class.yaml",
@@ -20,7 +21,12 @@ static void keep(struct fixture *f, const char *key, const char *job, const char
     struct cupel_error err;
 
     (void)snprintf(v.key, sizeof(v.key), "%s", key);
-    assert_int_equal(cache_verdict_keep(f->cache, &v, record, n, &err), 0);
+    return cache_verdict_keep(f->cache, &v, record, n, &err) == 0;
+}
+
+static void keep(struct fixture *f, const char *key, const char *job, const char *record, size_t n)
+{
+    assert_true(keeps(f, key, job, record, n));
 }
 
 static bool is_found(struct fixture *f, const char *key)
@@ -217,6 +223,65 @@ static void test_two(void **state)
     cache_close(other.cache);
 }
 
+#define WRITERS 3
+#define WRITER_KEYS 60
+#define WRITER_BYTES ((size_t)40 << 10)
+
+static char *key_of(int writer, int i)
+{
+    return xasprintf("%08x%08x%048x", (unsigned)i, (unsigned)writer, 1u);
+}
+
+/* Keeps each key twice, and one that it removes, so that the file is replaced again and again;
+ * false: something of it is not there. */
+static bool writes_all(struct fixture *f, int writer)
+{
+    cleanup_free char *data = xcalloc(1, WRITER_BYTES), *gone = key_of(writer, WRITER_KEYS),
+                      *job = xasprintf("gone-%d", writer);
+    struct cupel_error err;
+    bool good = cache_open(&f->cache, &err) == 0;
+
+    for (int i = 0; good && i < 2 * WRITER_KEYS; i++) {
+        cleanup_free char *key = key_of(writer, i / 2);
+        size_t n = 0;
+
+        good = keeps(f, key, "stays", data, WRITER_BYTES) && is_found(f, key);
+        if (i % 10 == 9)
+            good = good && keeps(f, gone, job, "x", 1) &&
+                   cache_verdicts_remove(f->cache, job, &n, &err) == 0 && n == 1;
+    }
+    cache_close(f->cache);
+    return good;
+}
+
+/* Of several who keep, replace and remove at once, nobody loses what another one has kept. */
+static void test_at_once(void **state)
+{
+    struct fixture *f = *state;
+    pid_t pids[WRITERS];
+    int status;
+
+    for (int w = 0; w < WRITERS; w++) {
+        struct fixture own = *f;
+
+        pids[w] = fork();
+        assert_true(pids[w] >= 0);
+        if (pids[w] == 0)
+            _exit(writes_all(&own, w) ? 0 : 1);
+    }
+    for (int w = 0; w < WRITERS; w++) {
+        assert_int_equal(waitpid(pids[w], &status, 0), pids[w]);
+        assert_int_equal(status, 0);
+    }
+    for (int i = 0; i < WRITERS * WRITER_KEYS; i++) {
+        cleanup_free char *key = key_of(i % WRITERS, i / WRITERS);
+
+        assert_true(is_found(f, key));
+    }
+    assert_int_equal(count(f), WRITERS * WRITER_KEYS);
+    assert_int_equal(damaged(f), 0);
+}
+
 /* What was replaced does not pile up; what is too large is not kept, and nothing of it is left. */
 static void test_replaced(void **state)
 {
@@ -408,6 +473,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_damaged, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_record_within, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_two, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_at_once, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_replaced, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_looked_after, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_look, fixture_setup, fixture_teardown),
