@@ -34,16 +34,20 @@ void strbuf_adds(struct strbuf *b, const char *s)
 void strbuf_vaddf(struct strbuf *b, const char *fmt, va_list ap)
 {
     va_list again;
+    size_t room;
     int n;
 
+    strbuf_reserve(b, 0);
+    room = b->cap - b->len;
     va_copy(again, ap);
-    n = vsnprintf(NULL, 0, fmt, again);
+    n = vsnprintf(b->data + b->len, room, fmt, again);
     va_end(again);
-    if (n < 0)
-        return;
-    strbuf_reserve(b, (size_t)n);
-    (void)vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
-    b->len += (size_t)n;
+    if (n >= 0 && (size_t)n >= room) {
+        strbuf_reserve(b, (size_t)n);
+        n = vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
+    }
+    b->len += n > 0 ? (size_t)n : 0;
+    b->data[b->len] = '\0';
 }
 
 void strbuf_addf(struct strbuf *b, const char *fmt, ...)

@@ -93,6 +93,16 @@ static void add_escape(struct strbuf *b, uint32_t c)
                 (unsigned)(0xdc00 + (c & 0x3ff)));
 }
 
+/* Counts the bytes at p that are printable ASCII. */
+static size_t printable_run(const unsigned char *p, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n && p[i] >= ' ' && p[i] <= '~')
+        i++;
+    return i;
+}
+
 void text_add_json(struct strbuf *b, const char *json)
 {
     const unsigned char *p = (const unsigned char *)json;
@@ -102,6 +112,9 @@ void text_add_json(struct strbuf *b, const char *json)
     for (size_t i = 0, length; i < n; i += length) {
         uint32_t c = 0;
 
+        length = printable_run(p + i, n - i); /* nearly all of it */
+        if (length > 0)
+            continue;
         length = text_decode(p + i, n - i, &c);
         if (length == 0)
             length = 1;
