@@ -144,6 +144,8 @@ int text_put_json(char *json, FILE *stream);
 bool text_wants_colour(int fd);
 /* Adds a text as one word of a shell's: in quotes where it needs them. */
 void text_add_shell_word(struct strbuf *b, const char *text);
+/* Writes n bytes as 2 * n hex digits, lower case, and a NUL. */
+void text_hex(const void *data, size_t n, char *ret_hex);
 /* A set of texts, which it copies. Zero-initialise with {0}. */
 struct strset_slot;
 struct strset {

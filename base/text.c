@@ -150,6 +150,18 @@ void text_add_shell_word(struct strbuf *b, const char *text)
     strbuf_adds(b, "'");
 }
 
+void text_hex(const void *data, size_t n, char *ret_hex)
+{
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *p = data;
+
+    for (size_t i = 0; i < n; i++) {
+        *ret_hex++ = digits[p[i] >> 4];
+        *ret_hex++ = digits[p[i] & 0xf];
+    }
+    *ret_hex = '\0';
+}
+
 void text_unescape_mount(char *s)
 {
     char *to = s;

@@ -276,8 +276,7 @@ static json_t *artifact_sha256(const void *of, const struct record_field *f)
     (void)f;
     if (file == NULL || !file->has_sha256)
         return NULL;
-    for (size_t i = 0; i < sizeof(file->sha256); i++)
-        (void)snprintf(hex + 2 * i, 3, "%02x", file->sha256[i]);
+    text_hex(file->sha256, sizeof(file->sha256), hex);
     return json_string(hex);
 }
 

@@ -162,8 +162,7 @@ static bool has_its_digest(struct serve_upload *u)
 
     if (EVP_DigestFinal_ex(u->digest, digest, &n) != 1)
         return false;
-    for (unsigned i = 0; i < n && i < 32; i++)
-        (void)snprintf(name + strlen(PREFIX) + (size_t)2 * i, 3, "%02x", digest[i]);
+    text_hex(digest, n < 32 ? n : 32, name + strlen(PREFIX));
     return str_eq(name, u->name);
 }
 

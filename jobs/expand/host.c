@@ -532,8 +532,7 @@ static int real_hash(const struct expand_where *where, const char *const *paths,
     EVP_MD_CTX_free(hash);
     if (r < 0)
         return r;
-    for (unsigned i = 0; i < length; i++)
-        (void)snprintf(text + (size_t)2 * i, 3, "%02x", digest[i]);
+    text_hex(digest, length, text);
     *ret_text = arena_strdup(arena, text);
     return 0;
 }

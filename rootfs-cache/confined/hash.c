@@ -16,8 +16,7 @@ bool hash_is_hex(const char *text)
 
 void hash_hex(const unsigned char digest[32], char ret_hex[CACHE_KEY_LEN + 1])
 {
-    for (size_t i = 0; i < 32; i++)
-        (void)snprintf(ret_hex + 2 * i, 3, "%02x", digest[i]);
+    text_hex(digest, 32, ret_hex);
 }
 
 static void free_context(EVP_MD_CTX **context)

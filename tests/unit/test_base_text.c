@@ -185,11 +185,23 @@ static void test_hidden(void **state)
         assert_false(text_is_hidden(shown[i]));
 }
 
+static void test_hex(void **state)
+{
+    char hex[9] = "????????";
+
+    (void)state;
+    text_hex("\x00\x1f\xa9\xff", 4, hex);
+    assert_string_equal(hex, "001fa9ff");
+    text_hex("", 0, hex);
+    assert_string_equal(hex, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_reads_the_same),
         cmocka_unit_test(test_hidden),
+        cmocka_unit_test(test_hex),
         cmocka_unit_test(test_line_is_harmless),
         cmocka_unit_test(test_strbuf_grows_and_stays_terminated),
         cmocka_unit_test(test_strbuf_takes_any_byte_and_none),
