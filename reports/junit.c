@@ -88,22 +88,12 @@ static void suite_init(struct suite *s, const struct reports_run *run,
 
 /* ---- properties ---- */
 
-static void property(struct junit_writer *w, const char *group, const char *name, const char *value)
-{
-    if (value == NULL || *value == '\0')
-        return;
-    junit_start(w, "property");
-    junit_attribute(w, "name", "%s%s", group, name);
-    junit_attribute(w, "value", "%s", value);
-    junit_end(w);
-}
-
 static void property_number(struct junit_writer *w, const char *group, const char *name,
                             uint64_t value, uint64_t scale)
 {
     char number[MODEL_NUMBER_SIZE];
 
-    property(w, group, name, model_number(value, scale, number));
+    junit_property(w, group, name, model_number(value, scale, number));
 }
 
 static void property_list(struct junit_writer *w, const char *name, const char *const *list)
@@ -112,7 +102,7 @@ static void property_list(struct junit_writer *w, const char *name, const char *
 
     for (; list != NULL && *list != NULL; list++)
         strbuf_addf(&b, "%s%s", b.len > 0 ? "\n" : "", *list);
-    property(w, "", name, b.data);
+    junit_property(w, "", name, b.data);
 }
 
 /* Names the run in which the job has passed, where it was not run again. */
@@ -123,7 +113,7 @@ static void property_cached(struct junit_writer *w, const struct reports_result 
     if (result->cached_run == NULL)
         return;
     model_add_cached(&b, result);
-    property(w, "", "cached", b.data);
+    junit_property(w, "", "cached", b.data);
 }
 
 static void property_caches(struct junit_writer *w, const struct reports_result *result)
@@ -134,7 +124,7 @@ static void property_caches(struct junit_writer *w, const struct reports_result 
         strbuf_addf(&b, "%s%s: ", i > 0 ? "\n" : "", result->caches[i].key);
         model_add_cache(&b, &result->caches[i]);
     }
-    property(w, "", "caches", b.data);
+    junit_property(w, "", "caches", b.data);
 }
 
 /* One attempt a line; a line break in the evidence would look like another. */
@@ -158,10 +148,10 @@ static void write_attempts(struct junit_writer *w, const struct reports_result *
 
     if (result->attempts > 0)
         property_number(w, "", "attempts", result->attempts, 1);
-    property(w, "", "repeated", result->repeated ? "true" : NULL);
-    property(w, "", "flaky", model_is_flaky(result) ? "true" : NULL);
+    junit_property(w, "", "repeated", result->repeated ? "true" : NULL);
+    junit_property(w, "", "flaky", model_is_flaky(result) ? "true" : NULL);
     add_previous(&b, result);
-    property(w, "", "previous_attempts", b.data);
+    junit_property(w, "", "previous_attempts", b.data);
 }
 
 static void write_leaks(struct junit_writer *w, const struct reports_result *result)
@@ -174,16 +164,16 @@ static void write_leaks(struct junit_writer *w, const struct reports_result *res
         strbuf_adds(&b, i > 0 ? "\n" : "");
         reports_leak_describe(&result->leaks[i], &b);
     }
-    property(w, "", "leaks", b.data);
+    junit_property(w, "", "leaks", b.data);
     property_number(w, "", "leaks_in_all", result->leaks_in_all, 1);
-    property(w, "", "leaks_cut", result->leaks_cut ? "true" : NULL);
+    junit_property(w, "", "leaks_cut", result->leaks_cut ? "true" : NULL);
 }
 
 static void property_points(struct junit_writer *w, const char *name, uint64_t points)
 {
     char text[MODEL_NUMBER_SIZE];
 
-    property(w, "", name, model_points(points, text));
+    junit_property(w, "", name, model_points(points, text));
 }
 
 static void write_judged(struct junit_writer *w, const struct reports_result *result)
@@ -192,8 +182,8 @@ static void write_judged(struct junit_writer *w, const struct reports_result *re
 
     if (c == NULL)
         return;
-    property(w, "", "case", c->name);
-    property(w, "", "group", c->group);
+    junit_property(w, "", "case", c->name);
+    junit_property(w, "", "group", c->group);
     property_points(w, "points", c->points);
     if (reports_verdict_is_fair(result->verdict)) {
         const struct reports_score_case of = {
@@ -206,12 +196,12 @@ static void write_judged(struct junit_writer *w, const struct reports_result *re
 /* Writes the properties, whose names are those of results.jsonl. */
 static void write_properties(struct junit_writer *w, const struct reports_result *result)
 {
-    junit_start(w, "properties");
-    property(w, "", "verdict", reports_verdict_name(result->verdict));
-    property(w, "", "evidence", result->evidence);
-    property(w, "", "id", result->id);
-    property(w, "", "file", result->file);
-    property(w, "", "description", result->description);
+    junit_properties_start(w);
+    junit_property(w, "", "verdict", reports_verdict_name(result->verdict));
+    junit_property(w, "", "evidence", result->evidence);
+    junit_property(w, "", "id", result->id);
+    junit_property(w, "", "file", result->file);
+    junit_property(w, "", "description", result->description);
     if (result->exit >= 0)
         property_number(w, "", "exit", (uint64_t)result->exit, 1);
     if (result->signal > 0)
@@ -226,12 +216,12 @@ static void write_properties(struct junit_writer *w, const struct reports_result
         const struct reports_limit *l = &result->limits[i];
 
         if (l->text != NULL)
-            property(w, "limits.", l->name, l->text);
+            junit_property(w, "limits.", l->name, l->text);
         else
             property_number(w, "limits.", l->name, l->value, l->scale);
     }
-    property(w, "", "near-limit", result->near_limit);
-    property(w, "", "kept", result->kept);
+    junit_property(w, "", "near-limit", result->near_limit);
+    junit_property(w, "", "kept", result->kept);
     property_list(w, "unenforced", result->unenforced);
     property_list(w, "notes", result->notes);
     property_list(w, "tags", result->tags);
@@ -244,10 +234,10 @@ static void write_properties(struct junit_writer *w, const struct reports_result
     if (result->has_coverage)
         property_number(w, "", "coverage_percent", result->coverage_milli, 1000);
     write_leaks(w, result);
-    property(w, "logs.", "stdout", result->stdout_log);
-    property(w, "logs.", "stderr", result->stderr_log);
-    property(w, "logs.", "merged", result->merged_log);
-    junit_end(w);
+    junit_property(w, "logs.", "stdout", result->stdout_log);
+    junit_property(w, "logs.", "stderr", result->stderr_log);
+    junit_property(w, "logs.", "merged", result->merged_log);
+    junit_properties_end(w);
 }
 
 /* ---- test cases ---- */

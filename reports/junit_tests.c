@@ -26,14 +26,6 @@ void junit_tests_begin(struct junit_tests *j, const struct junit_writer *w,
         j->failures + j->errors + j->skipped + (j->only_bad ? 0 : t->listed[REPORTS_TEST_PASSED]);
 }
 
-static void put_property(struct junit_writer *w, const char *name, const char *value)
-{
-    junit_start(w, "property");
-    junit_attribute(w, "name", "tests.%s", name);
-    junit_attribute(w, "value", "%s", value);
-    junit_end(w);
-}
-
 void junit_tests_properties(struct junit_writer *w, const struct reports_result *result)
 {
     const struct reports_tests *t = result->tests;
@@ -41,11 +33,12 @@ void junit_tests_properties(struct junit_writer *w, const struct reports_result 
 
     if (t == NULL)
         return;
-    put_property(w, "reported_by", "job");
+    junit_property(w, "tests.", "reported_by", "job");
     for (enum reports_test_outcome o = 0; o < REPORTS_TEST_OUTCOME_COUNT; o++)
-        put_property(w, reports_test_outcome_name(o), model_number(t->all[o], 1, number));
+        junit_property(w, "tests.", reports_test_outcome_name(o),
+                       model_number(t->all[o], 1, number));
     if (t->flaky > 0)
-        put_property(w, "flaky", model_number(t->flaky, 1, number));
+        junit_property(w, "tests.", "flaky", model_number(t->flaky, 1, number));
 }
 
 static void put_test(struct junit_writer *w, const struct reports_test_case *c, const char *class,

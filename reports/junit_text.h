@@ -13,6 +13,9 @@ struct junit_writer {
     int errnum;       /* the first error of writing, 0: none */
     bool failed;      /* libxml2 refused something or memory was short */
     uint64_t written; /* bytes of the file so far */
+    /* Of a <properties>: what is still to be written, and whether something has been. */
+    struct strbuf properties;
+    bool has_properties;
 };
 
 /* The document goes to fd as it is written: memory does not grow with it. Returns 0 or -errno. */
@@ -25,6 +28,10 @@ void junit_end(struct junit_writer *w);
 /* Attribute from a format whose result may hold any byte. */
 void junit_attribute(struct junit_writer *w, const char *name, const char *fmt, ...)
     BASE_PRINTF(3, 4);
+/* A suite's <properties>, and one of them, named "GROUPNAME"; none if its value is NULL or "". */
+void junit_properties_start(struct junit_writer *w);
+void junit_property(struct junit_writer *w, const char *group, const char *name, const char *value);
+void junit_properties_end(struct junit_writer *w);
 /* Writes an xs:token that is never empty. */
 void junit_token(struct junit_writer *w, const char *name, const char *value,
                  const char *otherwise);

@@ -20,6 +20,7 @@
     X(xmlTextWriterStartDocument) \
     X(xmlTextWriterStartElement) \
     X(xmlTextWriterWriteAttribute) \
+    X(xmlTextWriterWriteRawLen) \
     X(xmlTextWriterWriteString)
 /* clang-format on */
 
@@ -43,4 +44,5 @@ int libxml_load(struct cupel_error *err);
 #define xmlTextWriterStartDocument (libxml.xmlTextWriterStartDocument)
 #define xmlTextWriterStartElement (libxml.xmlTextWriterStartElement)
 #define xmlTextWriterWriteAttribute (libxml.xmlTextWriterWriteAttribute)
+#define xmlTextWriterWriteRawLen (libxml.xmlTextWriterWriteRawLen)
 #define xmlTextWriterWriteString (libxml.xmlTextWriterWriteString)

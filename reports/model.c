@@ -54,16 +54,27 @@ bool reports_figure_is_seconds(enum reports_figure f)
     return (unsigned)f < REPORTS_FIGURE_COUNT && figures[f].seconds;
 }
 
+/* Writes it in decimal digits; returns how many. */
+static size_t put_digits(char *buf, uint64_t value)
+{
+    size_t n = 1;
+
+    for (uint64_t more = value / 10; more > 0; more /= 10)
+        n++;
+    buf[n] = '\0';
+    for (size_t i = n; i > 0; value /= 10)
+        buf[--i] = (char)('0' + value % 10);
+    return n;
+}
+
 const char *model_number(uint64_t value, uint64_t scale, char buf[static MODEL_NUMBER_SIZE])
 {
-    int n;
+    size_t n = put_digits(buf, scale <= 1 ? value : value / scale);
     uint64_t rest;
 
-    if (scale <= 1) {
-        (void)snprintf(buf, MODEL_NUMBER_SIZE, "%llu", (unsigned long long)value);
+    if (scale <= 1)
         return buf;
-    }
-    n = snprintf(buf, MODEL_NUMBER_SIZE, "%llu.", (unsigned long long)(value / scale));
+    buf[n++] = '.';
     rest = value % scale;
     do { /* long division: scale is a power of ten, so this ends */
         rest *= 10;
