@@ -18,16 +18,21 @@ const char *json_lines_text(const json_t *line, const char *key)
  */
 static int read_line(FILE *f, struct strbuf *line)
 {
+    char part[1024];
+    size_t n = 0;
     int c;
 
     line->len = 0;
     while ((c = getc_unlocked(f)) != EOF && c != '\n') {
-        const char byte = (char)c;
-
-        if (line->len == LINE_SIZE_MAX)
+        if (line->len + n == LINE_SIZE_MAX)
             return -EFBIG;
-        strbuf_add(line, &byte, 1);
+        part[n++] = (char)c;
+        if (n < sizeof(part))
+            continue;
+        strbuf_add(line, part, n);
+        n = 0;
     }
+    strbuf_add(line, part, n);
     return ferror(f) ? -EIO : c != EOF || line->len > 0;
 }
 
