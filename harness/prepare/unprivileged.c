@@ -54,7 +54,7 @@ static bool can_have(__rlimit_resource_t resource, uint64_t asked, struct rlimit
 {
     struct rlimit raised;
 
-    if (getrlimit(resource, ret_have) < 0 || asked <= ret_have->rlim_max)
+    if (asked == 0 || getrlimit(resource, ret_have) < 0 || asked <= ret_have->rlim_max)
         return true;
     raised = (struct rlimit){ret_have->rlim_cur, asked};
     return setrlimit(resource, &raised) == 0 && setrlimit(resource, ret_have) == 0;
