@@ -3,7 +3,7 @@
 # Problem packages that are made to do harm: each ends in one clear error, or judges as if the harm were not there, by all three
 # commands that read one; nothing of the host is read, and nothing is left. What their bytes can do: tests/fuzz/fuzz_package.c.
 # sanitizers: no
-# time-limit: 120
+# time-limit: 180
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

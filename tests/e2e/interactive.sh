@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A program of the teacher talks with a job and judges it (`interactive`): who ends first and with what, whose fault is what, and what a
 # submission can do to the other side. Hostile ones are in the second run, what ends both in the third.
-# time-limit: 120
+# time-limit: 180
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -47,6 +47,8 @@ while :; do
 done
 SH
 
+# How much slower this machine may be: limits in which something has to have happened, or that a shell may not meet, are so much longer.
+factor=${CUPEL_TEST_TIME_FACTOR:-1}
 # talks NAME JUDGE JOB [JOB-KEYS [JUDGE-KEYS]]: a job with one case, NAME/c, whose input is the number.
 talks() {
     printf '  %s: {interactive: {run: [./judge], protocol: kattis, inputs: [judge], args: ["%s"]%s}%s, cases: [{name: c, stdin: "417\\n"}], run: "%s"}\n' \
@@ -76,11 +78,11 @@ YAML
     talks odd 'exit 3' 'read x || :'
     talks spins 'while :; do :; done' 'read x || :' '' ', limits: {cpu-time: 200ms}'
     talks too-long 'exec sleep 10000' 'exit 0' '' ', limits: {wall: 300ms}'
-    talks own-time 'burn 30; exit 42' 'read x || :' ', limits: {cpu-time: 150ms}'
+    talks own-time "burn $((30 * factor)); exit 42" 'read x || :' ", limits: {cpu-time: $((150 * factor))ms}"
     talks silent 'read x; exit 43' 'read x' ', limits: {wall: 300ms}'
-    talks no-line 'read x; exit 43' 'printf 12345; read x' ', limits: {wall: 2s}'
-    talks unflushed 'read x; read y; exit 43' 'echo 12345; read x' ', limits: {wall: 2s}'
-    talks deaf 'echo hello; read x; exit 43' 'read x; read y' ', limits: {wall: 2s}'
+    talks no-line 'read x; exit 43' 'printf 12345; read x' ", limits: {wall: $((2 * factor))s}"
+    talks unflushed 'read x; read y; exit 43' 'echo 12345; read x' ", limits: {wall: $((2 * factor))s}"
+    talks deaf 'echo hello; read x; exit 43' 'read x; read y' ", limits: {wall: $((2 * factor))s}"
     cat <<'YAML'
   testlib:
     interactive: {run: [./testlib], protocol: testlib, inputs: [testlib]}
