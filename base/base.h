@@ -195,6 +195,9 @@ int file_write_passing_at(int dirfd, const char *path, const void *data, size_t 
 int file_flush(int fd);
 /* write(2) until all is out. */
 int file_write_all(int fd, const void *data, size_t len);
+/* Copies `len` bytes of a regular file, from `at` on, to where `to` is; the kernel shares them
+ * where it can. -EIO: there are fewer. */
+int file_copy_part(int from, uint64_t at, uint64_t len, int to);
 /* One write(2) of a short string to an existing file (kernel control files). */
 int file_put_at(int dirfd, const char *path, const char *text);
 /* mkdir -p; existing directories are fine. */

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#define COPY_BLOCK ((size_t)128 * 1024)
+
 static int open_resolve(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
     struct open_how how = {
@@ -159,6 +161,44 @@ int file_write_all(int fd, const void *data, size_t len)
             return -errno;
         p += n;
         len -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Adds what is left of the copy, by reading it. */
+static int copy_by_reading(int from, off_t at, uint64_t len, int to)
+{
+    cleanup_free char *block = xmalloc(COPY_BLOCK);
+
+    while (len > 0) {
+        ssize_t n = pread(from, block, len < COPY_BLOCK ? (size_t)len : COPY_BLOCK, at);
+        int r;
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        r = file_write_all(to, block, (size_t)n);
+        if (r < 0)
+            return r;
+        at += n;
+        len -= (uint64_t)n;
+    }
+    return 0;
+}
+
+int file_copy_part(int from, uint64_t at, uint64_t len, int to)
+{
+    off_t where = (off_t)at;
+
+    while (len > 0) {
+        ssize_t n = copy_file_range(from, &where, to, NULL, len, 0);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) /* not between these two file systems, or that is all: reading tells */
+            return copy_by_reading(from, where, len, to);
+        len -= (uint64_t)n;
     }
     return 0;
 }

@@ -13,8 +13,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#define COPY_BLOCK ((size_t)128 * 1024)
-
 /* One submission. */
 struct placed {
     struct placing *all;
@@ -136,40 +134,6 @@ static int place_failed(struct placed *s, const char *path, int r, struct cupel_
     return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot unpack '%s'", s->all->name);
 }
 
-/* Copies a part of a file to the end of another. */
-static int copy_range(int from, uint64_t offset, uint64_t size, int to)
-{
-    cleanup_free char *block = NULL;
-    off_t at = (off_t)offset;
-
-    while (size > 0) {
-        ssize_t n = copy_file_range(from, &at, to, NULL, size, 0);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) /* not between these two file systems */
-            break;
-        size -= (uint64_t)n;
-    }
-    while (size > 0) {
-        ssize_t n;
-        int r;
-
-        block = block != NULL ? block : xmalloc(COPY_BLOCK);
-        n = pread(from, block, size < COPY_BLOCK ? size : COPY_BLOCK, at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : -EIO;
-        r = file_write_all(to, block, (size_t)n);
-        if (r < 0)
-            return r;
-        at += n;
-        size -= (uint64_t)n;
-    }
-    return 0;
-}
-
 static int open_above(struct placed *s, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -193,7 +157,7 @@ static int write_file(struct placed *s, int contents, const struct member *m, co
                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
-    r = copy_range(contents, m->offset, m->size, fd);
+    r = file_copy_part(contents, m->offset, m->size, fd);
     if (r == 0 && fchmod(fd, m->executable ? 0755 : 0644) < 0)
         r = -errno;
     return r;
@@ -347,7 +311,7 @@ static int unpack_nested(struct placed *s, const struct member *m, const char *p
                             : contents < 0 ? contents
                                            : records,
                             err);
-    r = copy_range(s->all->contents, m->offset, m->size, archive);
+    r = file_copy_part(s->all->contents, m->offset, m->size, archive);
     if (r < 0)
         return place_failed(s, path, r, err);
     r = read_nested(s, &reading, archive, contents, records, err);

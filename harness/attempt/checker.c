@@ -137,8 +137,6 @@ void checker_revive(struct checker *c)
 
 /* ---- what it is given ---- */
 
-#define CHUNK ((size_t)64 * 1024)
-
 static int make_file(const struct checker *c, const char *name, int *ret_fd)
 {
     cleanup_close int fd = -EBADF;
@@ -152,37 +150,6 @@ static int make_file(const struct checker *c, const char *name, int *ret_fd)
     return 0;
 }
 
-/* Copies at most `len` bytes of `from`; the kernel shares them where it can. */
-static int copy_range(int from, uint64_t at, uint64_t len, int to)
-{
-    off_t where = (off_t)at;
-    cleanup_free char *chunk = NULL;
-
-    while (len > 0) {
-        size_t want = len < (1u << 30) ? (size_t)len : 1u << 30;
-        ssize_t n = chunk == NULL ? copy_file_range(from, &where, to, NULL, want, 0)
-                                  : pread(from, chunk, want < CHUNK ? want : CHUNK, where);
-        int r;
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && chunk == NULL) { /* not between these two */
-            chunk = xmalloc(CHUNK);
-            continue;
-        }
-        if (n <= 0)
-            return n < 0 ? -errno : 0;
-        len -= (uint64_t)n;
-        if (chunk == NULL)
-            continue;
-        where += n;
-        r = file_write_all(to, chunk, (size_t)n);
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
 /* A file of the host's that the job file names. */
 static int give_file(const struct jobs_host_path *path, const char *what, int to,
                      struct cupel_error *err)
@@ -193,7 +160,7 @@ static int give_file(const struct jobs_host_path *path, const char *what, int to
 
     if (r < 0)
         return r;
-    r = copy_range(fd, 0, size, to);
+    r = file_copy_part(fd, 0, size, to);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot copy %s %s for the checker",
                                    what, path->path)
                  : 0;
@@ -216,7 +183,7 @@ static int give(const struct checker *c, const struct given *g, struct cupel_err
     if (r == 0 && g->text != NULL)
         r = file_write_all(to, g->text, g->text_len);
     else if (r == 0 && g->part != NULL && g->part->fd >= 0)
-        r = copy_range(g->part->fd, g->part->from, g->part->len, to);
+        r = file_copy_part(g->part->fd, g->part->from, g->part->len, to);
     else if (r == 0 && g->path != NULL && g->path->path != NULL)
         return give_file(g->path, g->what, to, err);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot give the checker its %s",

@@ -281,6 +281,20 @@ YAML
 cupel_run endless.yaml
 expect_evidence checked 'stdout-file .*/endless.ans is larger than 1 GiB'
 expect_verdict judged/a error
+it "a checker judges no answer and no input that end before they are to"
+# as one that is cut short while it is copied: what it says of its length is more than what is in it
+job_file cut.yaml <<'YAML'
+cupel: 1
+defaults: {run: echo out}
+jobs:
+  answer: {expect: {stdout-file: /sys/kernel/uevent_seqnum, checker: {run: "true", protocol: exit}}}
+  input: {stdin-file: /sys/kernel/uevent_seqnum, expect: {checker: {run: "true", protocol: exit}}}
+YAML
+cupel_run cut.yaml
+for job in answer input; do
+    expect_verdict $job error
+    expect_evidence $job 'cannot copy std(in|out)-file /sys/kernel/uevent_seqnum for the checker: Input/output error'
+done
 
 # ---- job files -----------------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -557,6 +558,33 @@ static void test_remove_stops_at_mounts(void **state)
     assert_false(exists(room->fd, "t"));
 }
 
+/* ---- copying ---- */
+
+static void assert_copies(const struct room *room, int from)
+{
+    cleanup_close int to = openat(room->fd, "to", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+    assert_true(from >= 0 && to >= 0);
+    assert_int_equal(file_copy_part(from, 3, 5, to), 0);
+    assert_int_equal(file_copy_part(from, 0, 0, to), 0);
+    assert_int_equal(file_copy_part(from, 9, 1, to), 0);
+    assert_content(room->fd, "to", "345679");
+    assert_int_equal(file_copy_part(from, 9, 2, to), -EIO);
+    assert_int_equal(file_copy_part(from, 10, 1, to), -EIO);
+}
+
+static void test_copy_part(void **state)
+{
+    const struct room *room = *state;
+    cleanup_close int beside = -EBADF, elsewhere = memfd_create("from", MFD_CLOEXEC);
+
+    put(room->fd, "from", "0123456789");
+    beside = openat(room->fd, "from", O_RDONLY | O_CLOEXEC);
+    assert_copies(room, beside);
+    assert_int_equal(file_write_all(elsewhere, "0123456789", 10), 0);
+    assert_copies(room, elsewhere);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -584,6 +612,7 @@ int main(void)
         TEST(test_remove_what_is_no_directory),
         TEST(test_remove_directories_without_permissions),
         TEST(test_remove_stops_at_mounts),
+        TEST(test_copy_part),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
