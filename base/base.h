@@ -132,6 +132,9 @@ bool text_is_hidden(uint32_t codepoint);
 /* Adds a text that anyone may have chosen, as one line for a terminal: what is hidden becomes '?'.
  */
 void text_add_line(struct strbuf *b, const char *text);
+/* The same of its beginning where it is longer than this many bytes, and "..." behind that. */
+#define TEXT_SHORT_MAX ((size_t)200)
+void text_add_short_line(struct strbuf *b, const char *text);
 /* A path of /proc/self/mountinfo as it is: there, blanks are written as \ooo. In place. */
 void text_unescape_mount(char *s);
 /* Adds a JSON text with what is hidden in its strings escaped: it reads the same. */

@@ -81,6 +81,19 @@ void text_add_line(struct strbuf *b, const char *text)
     }
 }
 
+void text_add_short_line(struct strbuf *b, const char *text)
+{
+    size_t begin = b->len, n = TEXT_SHORT_MAX;
+
+    text_add_line(b, text);
+    if (b->len - begin <= n)
+        return;
+    while (n > 0 && ((unsigned char)b->data[begin + n] & 0xc0) == 0x80) /* amid a character */
+        n--;
+    b->len = begin + n;
+    strbuf_adds(b, "...");
+}
+
 /* A JSON string's escape; above U+FFFF two of them (RFC 8259). */
 static void add_escape(struct strbuf *b, uint32_t c)
 {

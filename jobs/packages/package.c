@@ -14,15 +14,8 @@ const char *package_shown(struct problem_package *p, const char *text)
 {
     cleanup_strbuf struct strbuf line = {0};
 
-    text_add_line(&line, text);
-    if (line.len > 200) {
-        size_t n = 200;
-
-        while (n > 0 && ((unsigned char)line.data[n] & 0xc0) == 0x80)
-            n--;
-        return arena_printf(p->arena, "%.*s...", (int)n, line.data);
-    }
-    return line.data != NULL ? arena_strdup(p->arena, line.data) : "";
+    text_add_short_line(&line, text);
+    return arena_strdup(p->arena, line.data);
 }
 
 /* The file, as messages name it. */

@@ -156,6 +156,27 @@ static void test_line_is_harmless(void **state)
     strbuf_free(&b);
 }
 
+static void test_short_line_ends_between_characters(void **state)
+{
+    struct strbuf b = {0}, text = {0};
+
+    (void)state;
+    text_add_short_line(&b, "");
+    assert_string_equal(b.data, "");
+    strbuf_adds(&b, "in ");
+    for (size_t i = 0; i < TEXT_SHORT_MAX - 1; i++)
+        strbuf_adds(&text, "\n");
+    text_add_short_line(&b, text.data);
+    assert_int_equal(b.len, 3 + TEXT_SHORT_MAX - 1);
+    b.len = 3;
+    strbuf_adds(&text, "\xc3\xa9"); /* its second byte is one too many */
+    text_add_short_line(&b, text.data);
+    assert_int_equal(b.len, 3 + TEXT_SHORT_MAX - 1 + 3);
+    assert_string_equal(b.data + b.len - 4, "?...");
+    strbuf_free(&text);
+    strbuf_free(&b);
+}
+
 static void test_json_reads_the_same(void **state)
 {
     struct strbuf b = {0};
@@ -203,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_hidden),
         cmocka_unit_test(test_hex),
         cmocka_unit_test(test_line_is_harmless),
+        cmocka_unit_test(test_short_line_ends_between_characters),
         cmocka_unit_test(test_strbuf_grows_and_stays_terminated),
         cmocka_unit_test(test_strbuf_takes_any_byte_and_none),
         cmocka_unit_test(test_strbuf_exact_lengths),
