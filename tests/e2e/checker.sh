@@ -296,6 +296,72 @@ for job in answer input; do
     expect_evidence $job 'cannot copy std(in|out)-file /sys/kernel/uevent_seqnum for the checker: Input/output error'
 done
 
+# ---- a checker as others have it ---------------------------------------------------------------------------------------
+
+# numbers NAME INPUT OUTPUT [PROGRAM [EXITS [ANSWER]]]: a job that prints the output, where the answer is 1 2 3.
+numbers() {
+    printf '  %s: {stdin: "%s\\n", run: "echo %s", expect: {stdout: "%s\\n", checker: {run: [./%s], protocol: testlib, inputs: [%s]%s}}}\n' \
+        "$1" "$2" "$3" "${6-1 2 3}" "${4-numbers}" "${4-numbers}" "${5:+, exits: $5}"
+}
+it "a program that follows testlib's conventions judges as it is, and so does a build of it with ejudge's exit codes"
+if ! g++ -o numbers "$top/tests/fixtures/checkers/numbers.cpp" 2>cc.err || ! g++ -DEJUDGE -o ejudge "$top/tests/fixtures/checkers/numbers.cpp"; then
+    skip_it "no C++ compiler: $(head -n 1 cc.err)"
+else
+    own='{presentation: 4}' theirs='{wrong: 5, presentation: 4, fail: 6}'
+    {
+        printf 'cupel: 1\njobs:\n'
+        numbers right all '1  2 3'
+        numbers wrong all '1 2 4'
+        numbers form all '1 two 3'
+        numbers dirt all '1 2 3 4'
+        numbers end all '1 2'
+        numbers fail all '1 2 3' numbers '' one
+        numbers points partial '1 7 3'
+        numbers no-points partial '7 7 7'
+        numbers own-dirt all '1 2 3 4' numbers "$own"
+        numbers own-form all '1 two 3' numbers "$own"
+        numbers own-end all '1 2' numbers "$own"
+        numbers ejudge-right all '1 2 3' ejudge "$theirs"
+        numbers ejudge-wrong all '1 2 4' ejudge "$theirs"
+        numbers ejudge-end all '1 2' ejudge "$theirs"
+        numbers ejudge-fail all '1 2 3' ejudge "$theirs" one
+        numbers ejudge-points partial '1 2 4' ejudge "$theirs"
+    } >numbers.yaml
+    cupel_run numbers.yaml -j 2
+    expect_exit 3
+    expect_result right '.verdict == "passed" and .message_for_staff == "ok 3 numbers" and (has("message_for_all") | not)'
+    expect_result points '.verdict == "passed" and .score == 2'
+    expect_result ejudge-right '.verdict == "passed"'
+    expect_result ejudge-points '.verdict == "passed" and .score == 2'
+    for job in wrong form dirt end no-points own-dirt own-end ejudge-wrong ejudge-end; do expect_verdict $job failed; done
+    expect_evidence wrong '^the checker rejects the output \(exit code 1\)$'
+    expect_evidence form '^the checker rejects the form of the output \(exit code 2\)$'
+    expect_evidence dirt '^the checker rejects what follows in the output \(exit code 4\)$'
+    expect_evidence end '^the checker finds the output to end too early \(exit code 8\)$'
+    expect_evidence no-points '^the checker gives nothing for the output$'
+    expect_evidence own-dirt '^the checker rejects the form of the output \(exit code 4\)$'
+    expect_evidence own-end '^the checker finds the output to end too early \(exit code 8\)$'
+    expect_evidence ejudge-wrong '^the checker rejects the output \(exit code 5\)$'
+    expect_evidence ejudge-end '^the checker rejects the form of the output \(exit code 4\)$'
+    for job in fail own-form ejudge-fail; do expect_verdict $job error; done
+    expect_evidence fail '^the checker is at fault: it says so itself$'
+    # the protocol's own codes for what `exits` names count no more
+    expect_evidence own-form '^the checker is at fault: its exit code 2 means nothing$'
+    expect_evidence ejudge-fail '^the checker is at fault: it says so itself$'
+    expect_result wrong '.message_for_staff == "wrong answer number 3 differs"'
+fi
+
+it "one that wants its files in another order is started as docs/checkers.md says"
+line=$(grep -o "run: '\./check [^']*'" "$top/docs/checkers.md")
+printf '#!/bin/sh\necho "$# files: $(cat "$1") $(cat "$2") $(cat "$3")" >&2\n' >check && chmod +x check
+job_file order.yaml <<YAML
+cupel: 1
+jobs:
+  order: {stdin: in, run: echo out, expect: {stdout: answer, checker: {$line, protocol: testlib, inputs: [check]}}}
+YAML
+cupel_run order.yaml
+expect_result order '.verdict == "passed" and .message_for_staff == "3 files: in answer out"'
+
 # ---- job files -----------------------------------------------------------------------------------------------------------
 
 it "job files that make no sense are refused"
