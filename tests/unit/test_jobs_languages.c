@@ -2,10 +2,10 @@
 /* jobs: `languages`: what submissions are in, whatever lies in them, and what is compiled, run and
  * allowed then. */
 #include "test_jobs.h"
+#include "test_made_dir.h"
 
 #include "jobs/expand/host.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #define TABLE                                                                                      \
@@ -15,36 +15,6 @@
     "  py: {extensions: .py, main: m.py, run: 'python3 \"$SUBMISSION_MAIN\" ${{ SUBMISSION_MAIN "  \
     "}}', time-factor: 2.5, time-allowance: 1s, memory-factor: 1.5, memory-allowance: 64M}\n"      \
     "  any: {compile: make, run: x}\n"
-
-static char *made_dir; /* the working directory, with subs/ in it */
-
-static int set_up(void **state)
-{
-    char dir[] = "/tmp/cupel-languages.XXXXXX";
-
-    (void)state;
-    made_dir = xstrdup(mkdtemp(dir));
-    return chdir(made_dir);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    if (chdir("/") < 0)
-        return -1;
-    assert_int_equal(file_remove_tree_at(AT_FDCWD, made_dir), 0);
-    base_freep(&made_dir);
-    return 0;
-}
-
-static void put(const char *path, const char *text)
-{
-    cleanup_free char *parent = xstrdup(path);
-
-    *strrchr(parent, '/') = '\0';
-    assert_int_equal(file_mkdir_p_at(AT_FDCWD, parent, 0700), 0);
-    assert_int_equal(file_write_passing_at(AT_FDCWD, path, text, strlen(text), 0600), 0);
-}
 
 static struct loaded load_here(const char *text)
 {
@@ -348,14 +318,10 @@ static void test_mistakes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mistakes),
-        cmocka_unit_test_setup_teardown(test_found, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_named, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_hostile, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_file, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_named_by_others, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_limits, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_written, set_up, tear_down),
+        cmocka_unit_test(test_mistakes), TEST_IN_MADE_DIR(test_found),
+        TEST_IN_MADE_DIR(test_named),    TEST_IN_MADE_DIR(test_hostile),
+        TEST_IN_MADE_DIR(test_file),     TEST_IN_MADE_DIR(test_named_by_others),
+        TEST_IN_MADE_DIR(test_limits),   TEST_IN_MADE_DIR(test_written),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,11 +2,11 @@
 /* jobs: what is made of problem packages: each of fixtures/packages becomes the job file of its
  * name there, with its notes, and that loads; and what of a package is refused, by its name. */
 #include "test_jobs.h"
+#include "test_made_dir.h"
 
 #include "jobs/problem_packages.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #define PACKAGES "../fixtures/packages"
@@ -86,37 +86,7 @@ static void test_fixtures(void **state)
 
 /* ---- packages that are made here ---- */
 
-static char *made_dir; /* in which the test's package is called "p" */
-
-static int set_up(void **state)
-{
-    char dir[] = "/tmp/cupel-packages.XXXXXX";
-
-    (void)state;
-    made_dir = xstrdup(mkdtemp(dir));
-    return chdir(made_dir);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    if (chdir("/") < 0)
-        return -1;
-    assert_int_equal(file_remove_tree_at(AT_FDCWD, made_dir), 0);
-    base_freep(&made_dir);
-    return 0;
-}
-
-static void put(const char *path, const char *text)
-{
-    cleanup_free char *parent = xstrdup(path);
-
-    *strrchr(parent, '/') = '\0';
-    assert_int_equal(file_mkdir_p_at(AT_FDCWD, parent, 0700), 0);
-    assert_int_equal(file_write_passing_at(AT_FDCWD, path, text, strlen(text), 0600), 0);
-}
-
-/* One case, one submission, and nothing that is special. */
+/* Package "p" of one case, one submission, and nothing that is special. */
 static void put_package(const char *problem)
 {
     put("p/problem.yaml", problem);
@@ -551,16 +521,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fixtures),
-        cmocka_unit_test_setup_teardown(test_refused_problems, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_refused_parts, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_refused_scores, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_hostile, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_links, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_asked, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_grading, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_promises_kept, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_promises_broken, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_promises_unheard, set_up, tear_down),
+        TEST_IN_MADE_DIR(test_refused_problems),
+        TEST_IN_MADE_DIR(test_refused_parts),
+        TEST_IN_MADE_DIR(test_refused_scores),
+        TEST_IN_MADE_DIR(test_hostile),
+        TEST_IN_MADE_DIR(test_links),
+        TEST_IN_MADE_DIR(test_asked),
+        TEST_IN_MADE_DIR(test_grading),
+        TEST_IN_MADE_DIR(test_promises_kept),
+        TEST_IN_MADE_DIR(test_promises_broken),
+        TEST_IN_MADE_DIR(test_promises_unheard),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
