@@ -147,14 +147,15 @@ static const char script_begin[] =
     "  for ending; do find . -type f -name \"*.$ending\"; done\n"
     "}\n"
     "has() {\n"
+    "  for ending; do known=\"$known .$ending\"; done\n"
     "  [ -n \"$(all \"$@\" | head -n 1)\" ]\n"
     "}\n"
-    "found=\n";
+    "known= found=\n";
 
 static const char script_found[] =
     "set -- $found\n"
     "if [ $# -ne 1 ]; then\n"
-    "  echo \"a submission is of one language:${found:- none is known}\"\n"
+    "  echo \"a submission is of one language:${found:- no file ends in one of$known}\"\n"
     "  exit 1\n"
     "fi\n"
     "language=$1\n";

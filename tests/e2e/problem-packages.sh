@@ -127,6 +127,12 @@ run_cupel grade --out "$T/out" old
 expect_exit 2
 expect_stderr 'old is a problem package, which says nothing of who has submitted'
 
+it "who hands in what the problem does not take is told what it takes"
+run_cupel grade --no-reference --out "$T/out" sum theirs/ann.sh
+expect_exit 0
+expect_equal "$(jq -r '.verdict + ": " + .compile_stdout' out/students/ann.sh.json)" \
+    'compile-error: a submission is of one language: no file ends in one of .c .py .py3'
+
 it "a directory that is no package is said to be none"
 for submission in '' theirs/ann.sh; do
     # shellcheck disable=SC2086 # none, or one
