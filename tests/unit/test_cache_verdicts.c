@@ -254,7 +254,7 @@ static bool writes_all(struct fixture *f, int writer)
     return good;
 }
 
-/* Of several who keep, replace and remove at once, nobody loses what another one has kept. */
+/* Expects that of several who keep and replace at once nobody loses what another has kept. */
 static void test_at_once(void **state)
 {
     struct fixture *f = *state;
