@@ -27,7 +27,7 @@ jobs:
   hostile:
     cgroup-view: true
     limits: {memory: 64M, pids: 50}
-    capabilities: [sys_admin, sys_chroot, dac_override, setuid, setgid]
+    capabilities: [sys_chroot, dac_override, setuid, setgid]
     run: |
       set +e
       cd /sys/fs/cgroup
@@ -63,11 +63,8 @@ expect_log bare '^33554432$'
 expect_clean
 
 it "nothing can be written, mounted anew or taken away there, nor is another group to be seen"
+[[ -z ${CUPEL_TEST_USER-} ]] || sed -i '/capabilities:/d' hostile.yaml # as an ordinary user, a job has none
 cupel_run hostile.yaml
-if ((STATUS != 0)); then
-    sed -i '/capabilities:/d' hostile.yaml
-    cupel_run hostile.yaml
-fi
 expect_exit 0
 expect_equal "$(log hostile)" done
 expect_clean

@@ -169,10 +169,13 @@ fi
 it "a job cannot count, nor reach the counters"
 job_file perf.yaml <<'YAML'
 cupel: 1
-jobs: {perf: {limits: {instructions: 60000000000}, run: "ls -l /proc/self/fd /proc/1/fd 2>&1 || true"}}
+jobs: {perf: {limits: {instructions: 60000000000}, run: "ls -l /proc/self/fd && ! ls -l /proc/1/fd 2>&1 && python3 -c 'import ctypes; print(\"opened:\", ctypes.CDLL(None).syscall(298, (ctypes.c_char * 120)(1), 0, -1, -1, 0))'"}}
 YAML
 cupel_run perf.yaml
 expect_exit 0
+expect_log perf ' -> (/proc/|pipe:|/dev/null)'
+expect_log perf '/proc/1/fd.*Permission denied'
+expect_log perf '^opened: -1$' # perf_event_open
 expect_no_log perf 'perf_event'
 
 it "each case has its own count, whoever was prepared for another"
