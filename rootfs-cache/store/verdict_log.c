@@ -456,10 +456,10 @@ int verdict_log_add(struct cache *cache, const char *key, const void *data, size
 int verdict_log_check(struct cache *cache, size_t *ret_bad)
 {
     cleanup_free struct log_place *list = NULL;
-    cleanup_close int turn =
-        take_turn(cache); /* none where the store is read-only: nobody writes */
+    cleanup_close int turn = take_turn(cache);
+    bool nobody_writes = turn == -EROFS || turn == -EACCES; /* the store is for reading only */
     struct verdict_log *log;
-    int r = log_now(cache, 0, &log);
+    int r = turn < 0 && !nobody_writes ? turn : log_now(cache, 0, &log);
 
     *ret_bad = 0;
     if (r < 0)

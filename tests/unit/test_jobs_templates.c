@@ -349,7 +349,6 @@ static void test_mistakes_in_files(void **state)
 {
     cleanup_free char *dir = scratch();
     cleanup_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_strbuf struct strbuf b = {0};
 
     (void)state;
 #define WITH(include) "cupel: 1\ninclude: " include "\njobs: {a: {run: x}}\n"

@@ -41,7 +41,7 @@ static char *written(const char *path, const char *only, bool json)
 /* Reads again what the file comes to, as if it stood in its place. */
 static void expect_the_same(const char *path)
 {
-    cleanup_free char *text = written(path, NULL, false), *again = NULL;
+    cleanup_free char *text = written(path, NULL, false);
     cleanup_strbuf struct strbuf problems = {0};
     struct jobs_plan *a, *b;
     struct cupel_error err;
