@@ -6,7 +6,15 @@
 #include "harness/attempt/results.h"
 #include "harness/run/run.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+/* What others hold is looked at so often at most: a look takes about as long as a few system calls
+ * for each job that runs. What our own jobs take and give back meanwhile does not change it. */
+#define LOOK_NS (200 * NSEC_PER_MSEC)
+#define MEMINFO_MAX 65536
 
 static const enum jobs_limit goods_limits[GOODS_COUNT] = {
     [GOODS_CPU] = JOBS_LIMIT_CPU, [GOODS_MEMORY] = JOBS_LIMIT_MEMORY};
@@ -16,15 +24,43 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-void goods_find_stock(const struct run *run, uint64_t ret_stock[static GOODS_COUNT])
+/* Returns what the kernel could give to new programs without swapping (proc_meminfo(5)): free, and
+ * cache that it can take back. UINT64_MAX: it does not say. */
+static uint64_t machine_left(void)
+{
+    static const char key[] = "\nMemAvailable:";
+    cleanup_free char *text = NULL;
+    const char *at;
+    size_t len;
+
+    if (file_read_at(AT_FDCWD, "/proc/meminfo", MEMINFO_MAX, &text, &len) < 0 ||
+        (at = strstr(text, key)) == NULL)
+        return UINT64_MAX;
+    return strtoull(at + strlen(key), NULL, 10) * 1024;
+}
+
+void goods_find_stock(const struct run *run, struct goods_stock *ret)
 {
     long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
 
-    ret_stock[GOODS_CPU] =
+    ret->whole[GOODS_CPU] =
         least((uint64_t)run->cpus * 1000, cgroup_run_around(run->cgroups, CGROUP_AROUND_CPU, NULL));
-    ret_stock[GOODS_MEMORY] =
+    ret->whole[GOODS_MEMORY] =
         least(pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : UINT64_MAX,
               cgroup_run_around(run->cgroups, CGROUP_AROUND_MEMORY, NULL));
+    memcpy(ret->now, ret->whole, sizeof(ret->now));
+    ret->looked_ns = 0;
+}
+
+void goods_look_again(const struct run *run, struct goods_stock *stock)
+{
+    uint64_t now = clock_monotonic_ns();
+
+    if (stock->looked_ns != 0 && now - stock->looked_ns < LOOK_NS)
+        return;
+    stock->looked_ns = now;
+    stock->now[GOODS_MEMORY] =
+        least(stock->whole[GOODS_MEMORY], cgroup_run_memory_room(run->cgroups, machine_left()));
 }
 
 static uint64_t wanted_by(const struct jobs_job *job, enum goods which)
@@ -50,23 +86,34 @@ uint64_t goods_wanted(const struct instance *in, enum goods which)
     return __builtin_add_overflow(sum, judging, &sum) ? UINT64_MAX : sum;
 }
 
-void goods_note(const uint64_t stock[static GOODS_COUNT], const struct instance *in,
+static void note_alone(enum goods which, uint64_t wanted, uint64_t left, bool others,
+                       struct arena *arena, struct reports_result *result)
+{
+    char wants[UNIT_TEXT_SIZE], there[UNIT_TEXT_SIZE];
+    cleanup_free char *note = NULL;
+
+    jobs_limit_format(goods_limits[which], wanted, wants);
+    jobs_limit_format(goods_limits[which], left, there);
+    note = xasprintf("its limit of %s%s is more than the %s that %s: it ran alone", wants,
+                     which == GOODS_MEMORY ? " of memory"
+                     : str_eq(wants, "1")  ? " CPU"
+                                           : " CPUs",
+                     there,
+                     others               ? "others had left when it started"
+                     : str_eq(there, "1") ? "there is"
+                                          : "there are");
+    results_add_note(result, arena, note);
+}
+
+void goods_note(const struct goods_stock *stock, uint64_t room, const struct instance *in,
                 struct arena *arena, struct reports_result *result)
 {
     for (enum goods i = 0; i < GOODS_COUNT; i++) {
-        char wanted[UNIT_TEXT_SIZE], there[UNIT_TEXT_SIZE];
-        cleanup_free char *note = NULL;
+        uint64_t wanted = goods_wanted(in, i);
 
-        if (goods_wanted(in, i) <= stock[i])
-            continue;
-        jobs_limit_format(goods_limits[i], goods_wanted(in, i), wanted);
-        jobs_limit_format(goods_limits[i], stock[i], there);
-        note =
-            xasprintf("its limit of %s%s is more than the %s that there %s: it ran alone", wanted,
-                      i == GOODS_MEMORY     ? " of memory"
-                      : str_eq(wanted, "1") ? " CPU"
-                                            : " CPUs",
-                      there, str_eq(there, "1") ? "is" : "are");
-        results_add_note(result, arena, note);
+        if (wanted > stock->whole[i])
+            note_alone(i, wanted, stock->whole[i], false, arena, result);
+        else if (i == GOODS_MEMORY && wanted > room)
+            note_alone(i, wanted, room & ~UINT64_C(0xfffff), true, arena, result);
     }
 }

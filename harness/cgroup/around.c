@@ -14,15 +14,12 @@
 
 /* ---- which there are ---- */
 
-/* v1 writes a limit that is none as the greatest multiple of a page that a long holds. */
-#define V1_UNLIMITED (UINT64_C(1) << 62)
-
-static uint64_t read_number(int dirfd, const char *file)
+uint64_t group_read_limit(int dirfd, const char *group, const char *file)
 {
     char text[64];
     uint64_t v;
 
-    if (group_read(dirfd, NULL, file, text, sizeof(text)) < 0 || !text_number(text, NULL, &v) ||
+    if (group_read(dirfd, group, file, text, sizeof(text)) < 0 || !text_number(text, NULL, &v) ||
         v >= V1_UNLIMITED)
         return UINT64_MAX; /* "max", "-1", or no such file: the top has none */
     return v;
@@ -37,8 +34,8 @@ static uint64_t millicores(uint64_t quota, uint64_t period)
 
 static uint64_t v1_cpu(int dirfd)
 {
-    return millicores(read_number(dirfd, "cpu.cfs_quota_us"),
-                      read_number(dirfd, "cpu.cfs_period_us"));
+    return millicores(group_read_limit(dirfd, NULL, "cpu.cfs_quota_us"),
+                      group_read_limit(dirfd, NULL, "cpu.cfs_period_us"));
 }
 
 /* Reads cpu.max: "max 100000" or "50000 100000". */
@@ -84,7 +81,7 @@ static bool read_limits(struct around_group *g, unsigned controllers)
             !(controllers & CTL_BIT(limit_table[i].controller)))
             continue;
         v = limit_table[i].read != NULL ? limit_table[i].read(g->fd)
-                                        : read_number(g->fd, limit_table[i].file);
+                                        : group_read_limit(g->fd, NULL, limit_table[i].file);
         g->limit[limit_table[i].limit] = v;
         any |= v != UINT64_MAX;
     }
@@ -191,7 +188,7 @@ struct cgroup_around {
     uint64_t init_kills; /* of what is not a job's own, as seen last */
 };
 
-static const struct tree *memory_tree(const struct cgroup_run *run)
+const struct tree *memory_tree(const struct cgroup_run *run)
 {
     for (size_t i = 0; i < run->count; i++)
         if (run->tree[i].controllers & CTL_BIT(CTL_MEMORY))

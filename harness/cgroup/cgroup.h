@@ -275,6 +275,12 @@ enum cgroup_around_limit {
 uint64_t cgroup_run_around(const struct cgroup_run *run, enum cgroup_around_limit which,
                            const char **ret_group);
 
+/* room.c: how much memory jobs could have now of what the groups around the run and the machine
+ * (`machine`: what it has left, or UINT64_MAX) allow: what is left there, and what the run's jobs
+ * with a memory limit hold of it themselves. Page cache counts as left, since the kernel takes it
+ * back. UINT64_MAX: nothing bounds it, or nothing tells. */
+uint64_t cgroup_run_memory_room(const struct cgroup_run *run, uint64_t machine);
+
 /* Bounds the memory of everything in the run together, which then is one of the groups around its
  * jobs. Without a memory controller nothing happens. */
 int cgroup_run_bound_memory(struct cgroup_run *run, uint64_t bytes, struct cupel_error *err);

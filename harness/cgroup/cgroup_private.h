@@ -114,6 +114,13 @@ struct around_group {
     uint64_t limit[CGROUP_AROUND_COUNT]; /* UINT64_MAX: none */
 };
 #define AROUND_MAX 24
+/* v1 writes a limit that is none as the greatest multiple of a page that a long holds. */
+#define V1_UNLIMITED (UINT64_C(1) << 62)
+/* Reads a file's number; UINT64_MAX: it says "max" or the like, or there is no such file. around.c
+ */
+uint64_t group_read_limit(int dirfd, const char *group, const char *file);
+/* Returns the hierarchy with the memory controller, or NULL. around.c */
+const struct tree *memory_tree(const struct cgroup_run *run);
 
 struct cgroup_run {
     struct tree tree[HIERARCHY_MAX];

@@ -308,6 +308,7 @@ static void start_work(struct server *s, size_t number, struct serve_batch *b, s
     struct cupel_error err;
 
     count_waiting(s, b, i, false);
+    slot->room = serve_jobs_running(s) > 0 ? UINT64_MAX : s->stock.now[GOODS_MEMORY];
     if (order(s, number, b, i, other, &err) < 0) {
         cleanup_free char *evidence = xasprintf("no slot could be started: %s", err.message);
 
@@ -375,7 +376,7 @@ static bool is_admitted(const struct server *s, const struct serve_batch *b, siz
         for (size_t k = 0; sum > 0 && k < s->n_slots; k++)
             if (s->slots[k].batch != NULL)
                 sum += goods_wanted(&s->slots[k].batch->instances[s->slots[k].index], g);
-        if (sum > s->stock[g])
+        if (sum > s->stock.now[g])
             return false;
     }
     return true;
@@ -383,6 +384,8 @@ static bool is_admitted(const struct server *s, const struct serve_batch *b, siz
 
 static void start_waiting(struct server *s)
 {
+    if (!s->options->overcommit && s->n_waiting > 0)
+        goods_look_again(&s->p.run, &s->stock);
     while (s->phase == SERVE_OPEN && serve_jobs_running(s) < s->options->slots) {
         struct serve_batch *b = serve_turns_next(s);
         size_t i = b != NULL ? next_work(b) : 0;
@@ -473,7 +476,7 @@ void serve_jobs_on_slot(struct server *s, size_t number)
     results_describe(&s->p.run, in, w.arena, r);
     results_name_logs(in, w.has_stdout, w.has_stderr, "logs", w.arena, r);
     if (!s->options->overcommit)
-        goods_note(s->stock, in, w.arena, r);
+        goods_note(&s->stock, slot->room, in, w.arena, r);
     if (r->tests != NULL) { /* nothing else keeps the records until they are written */
         arena_join(w.arena, w.lists);
         w.lists = NULL;

@@ -155,6 +155,7 @@ struct serve_slot {
     struct serve_cell *cell;   /* shared memory */
     struct serve_batch *batch; /* while busy */
     size_t index;              /* of its works */
+    uint64_t room;             /* the memory that there was when it started */
     uint64_t kind;             /* of the sandbox that it keeps ready or makes, or 0 */
     uint64_t job_kind;         /* of its job */
     uint64_t kinds_sent;
@@ -181,7 +182,7 @@ struct server {
     struct jobs_plan *plan;      /* one job for each root */
     json_t *roots;               /* the key `rootfs` of every job file */
     bool *root_served;           /* by index into the plan's roots */
-    uint64_t stock[GOODS_COUNT]; /* of the machine */
+    struct goods_stock stock;    /* of the machine */
     struct serve_mhd mhd;
     struct MHD_Daemon *daemon;
     int listener, epoll, signals, tick;

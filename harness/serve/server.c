@@ -273,7 +273,7 @@ static int prepare(struct server *s, struct cupel_error *err)
                                           .allow_devices = s->options->allow_devices};
     r = prepare_run(&s->run_options, &s->p, err);
     if (r == 0)
-        goods_find_stock(&s->p.run, s->stock);
+        goods_find_stock(&s->p.run, &s->stock);
     free(selected);
     s->run_options.selected = NULL;
     return r == 0 ? count_slots(s, err) : r;

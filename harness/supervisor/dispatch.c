@@ -10,6 +10,7 @@
 
 #include "harness/run/views.h"
 #include "harness/supervisor/outcomes.h"
+#include "harness/supervisor/schedule_make.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -153,6 +154,7 @@ static void run_job(struct supervisor *s, size_t instance)
     slot->busy = true;
     slot->instance = (uint32_t)instance;
     slot->ahead = INSTANCE_NONE;
+    s->room[slot - s->slots] = s->running == 0 ? s->stock.now[GOODS_MEMORY] : UINT64_MAX;
     s->running++;
     reports_console_started(s->p.console, s->p.run.instances[instance].id);
 }
@@ -231,15 +233,49 @@ static void prepare_next(struct supervisor *s)
     }
 }
 
+/* ---- admission ---- */
+
+/* Says once that fewer jobs run at a time than would on this machine without its other programs. */
+static void tell_crowded(struct supervisor *s)
+{
+    const uint64_t wants = schedule_next_wants(s->schedule, GOODS_MEMORY);
+    cleanup_free char *text = NULL;
+    char left[UNIT_TEXT_SIZE];
+
+    if (s->crowded || s->running >= s->options->slots || wants <= s->stock.now[GOODS_MEMORY] ||
+        wants > s->stock.whole[GOODS_MEMORY])
+        return;
+    s->crowded = true;
+    unit_format_size(s->stock.now[GOODS_MEMORY] & ~UINT64_C(0xfffff), left);
+    text = xasprintf("others on this machine leave %s of memory for jobs: fewer run at once, by "
+                     "their limits (--overcommit starts them all the same)",
+                     left);
+    reports_console_status(s->p.console, text);
+}
+
+/* With one slot, each job runs alone whatever others hold. */
+static void look_at_goods(struct supervisor *s)
+{
+    if (s->options->overcommit || s->options->slots == 1 || s->stopping ||
+        schedule_waiting(s->schedule) == 0)
+        return;
+    goods_look_again(&s->p.run, &s->stock);
+    schedule_set_goods(s);
+}
+
 void dispatch(struct supervisor *s)
 {
     size_t instance;
+
+    look_at_goods(s);
 
     for (size_t i = 0; i < s->p.run.n_slots; i++)
         tell_unneeded(s, &s->slots[i]);
     while (!s->stopping && s->running < s->options->slots &&
            schedule_next(s->schedule, s->options->slots - s->running, &instance))
         run_job(s, instance);
+    if (!s->stopping)
+        tell_crowded(s);
     if (s->stopping)
         schedule_abandon(s->schedule, outcomes_abandon, s);
     else if (s->prepares && !schedule_is_lone(s->schedule))

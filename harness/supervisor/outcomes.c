@@ -370,7 +370,7 @@ void outcomes_take(struct supervisor *s, struct wire_result *w)
     results_describe(&s->p.run, in, w->arena, r);
     results_name_logs(in, w->has_stdout, w->has_stderr, "logs", w->arena, r);
     if (!s->options->overcommit)
-        goods_note(s->stock, in, w->arena, r);
+        goods_note(&s->stock, s->room[w->result.slot - 1], in, w->arena, r);
     if (in->job->slots > s->options->slots) {
         cleanup_free char *note =
             xasprintf("it takes %u slots, and there %s %u (-j): it ran alone", in->job->slots,

@@ -134,24 +134,33 @@ static void give_back(struct schedule *s, size_t job)
     schedule_return_places(s, job);
 }
 
+/* Returns how much would be taken with this job, or all of its group, beside those that run. */
+static uint64_t taken_with(const struct schedule *s, size_t job, size_t good)
+{
+    const struct schedule_group *g = s->nodes[job].group;
+    uint64_t sum = s->taken[good];
+
+    for (size_t k = 0; g != NULL && k < g->n; k++)
+        sum += s->nodes[g->jobs[k]].cost[good];
+    return g == NULL ? sum + s->nodes[job].cost[good] : sum;
+}
+
 /* The job, or all of its group. Where nothing runs there is nothing to wait for. */
 static bool is_admitted(const struct schedule *s, size_t job)
 {
-    const struct schedule_group *g = s->nodes[job].group;
-
     if (s->running > 0 && (s->nodes[job].alone || s->lone != NOBODY))
         return false;
-    for (size_t i = 0; s->running > 0 && i < SCHEDULE_GOODS; i++) {
-        uint64_t sum = s->taken[i];
-
-        for (size_t k = 0; g != NULL && k < g->n; k++)
-            sum += s->nodes[g->jobs[k]].cost[i];
-        if (g == NULL)
-            sum += s->nodes[job].cost[i];
-        if (sum > s->stock[i])
+    for (size_t i = 0; s->running > 0 && i < SCHEDULE_GOODS; i++)
+        if (taken_with(s, job, i) > s->stock[i])
             return false;
-    }
     return true;
+}
+
+uint64_t schedule_next_wants(const struct schedule *s, size_t good)
+{
+    return s->running > 0 && s->n_ready > 0 && s->nodes[s->ready[0]].state == WAITING
+               ? taken_with(s, s->ready[0], good)
+               : 0;
 }
 
 /* ---- the heap ---- */

@@ -45,7 +45,8 @@ void schedule_add_claim(struct schedule *s, size_t job, size_t places, uint64_t 
 /* What there is of things that jobs share (CPUs, memory, slots), and how much of each a job takes
  * while it runs. Jobs are admitted in their order: one for which there is not enough left waits,
  * and everything after it, so that it is not held up for ever; one that wants more than there is
- * runs alone. Told before the first schedule_next; without, there is enough of everything. */
+ * runs alone. The costs are told before the first schedule_next, the stock whenever it has changed;
+ * without, there is enough of everything. */
 #define SCHEDULE_GOODS 3 /* those of attempt/goods.h, and slots */
 void schedule_set_stock(struct schedule *s, const uint64_t stock[static SCHEDULE_GOODS]);
 void schedule_set_cost(struct schedule *s, size_t job, const uint64_t cost[static SCHEDULE_GOODS]);
@@ -57,6 +58,9 @@ void schedule_set_ranks(struct schedule *s, const size_t *ranks);
  * group for which `idle` slots are too few, so that nothing that comes later holds it up for ever.
  * The rest of a group comes with the calls that follow. */
 bool schedule_next(struct schedule *s, size_t idle, size_t *ret_job);
+/* Returns how much of a thing would be taken if the job that is next ran beside those that run; 0
+ * where none waits, or nothing runs. */
+uint64_t schedule_next_wants(const struct schedule *s, size_t good);
 /* Lists the jobs that schedule_next would give next if there were enough of everything, in order,
  * at most `max` of them: needs are met, and they are of no group. Returns how many those are. */
 size_t schedule_upcoming(struct schedule *s, size_t *ret_list, size_t max);

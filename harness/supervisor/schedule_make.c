@@ -239,18 +239,12 @@ static void tell_cores(const struct supervisor *s)
     reports_console_status(s->p.console, b.data);
 }
 
-/* Tells the schedule what there is and what each job may take: slots, and of CPUs and memory what
- * their limits say, unless it is told not to (--overcommit). */
-static void set_goods(struct supervisor *s)
+/* Tells the schedule what each job may take: slots, and of CPUs and memory what its limits say,
+ * unless it is told not to (--overcommit). */
+static void set_costs(struct supervisor *s)
 {
-    _Static_assert(SCHEDULE_GOODS == GOODS_COUNT + 1, "a schedule counts what goods.h names");
     const struct run *run = &s->p.run;
-    uint64_t stock[SCHEDULE_GOODS];
 
-    goods_find_stock(run, s->stock);
-    memcpy(stock, s->stock, sizeof(s->stock));
-    stock[GOODS_COUNT] = s->options->slots;
-    schedule_set_stock(s->schedule, stock);
     for (size_t i = 0; i < run->n_instances; i++) {
         uint64_t cost[SCHEDULE_GOODS] = {[GOODS_COUNT] = run->instances[i].job->slots};
 
@@ -260,6 +254,16 @@ static void set_goods(struct supervisor *s)
                           : goods_wanted(&run->instances[i], g);
         schedule_set_cost(s->schedule, i, cost);
     }
+}
+
+void schedule_set_goods(struct supervisor *s)
+{
+    _Static_assert(SCHEDULE_GOODS == GOODS_COUNT + 1, "a schedule counts what goods.h names");
+    uint64_t stock[SCHEDULE_GOODS];
+
+    memcpy(stock, s->stock.now, sizeof(s->stock.now));
+    stock[GOODS_COUNT] = s->options->slots;
+    schedule_set_stock(s->schedule, stock);
 }
 
 /* Gives the jobs another order, and says how to have it again. */
@@ -319,7 +323,9 @@ void schedule_make(struct supervisor *s)
     add_cores(s->schedule, &s->p.run);
     if (s->options->pins)
         tell_cores(s);
-    set_goods(s);
+    goods_find_stock(&s->p.run, &s->stock);
+    set_costs(s);
+    schedule_set_goods(s);
     if (s->options->shuffles)
         shuffle_jobs(s);
 }

@@ -9,3 +9,5 @@
 struct schedule *schedule_of_needs(const struct run *run);
 /* Makes s->schedule. */
 void schedule_make(struct supervisor *s);
+/* Tells the schedule what there is by now. */
+void schedule_set_goods(struct supervisor *s);

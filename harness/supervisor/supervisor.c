@@ -314,6 +314,7 @@ static void supervisor_end(struct supervisor *s)
     schedule_free(s->schedule);
     free(s->slots);
     free(s->upcoming);
+    free(s->room);
     prepared_end(&s->p);
     base_closep(&s->signals);
     /* nothing is left to be tidied: what comes now ends the process */
@@ -339,6 +340,7 @@ int supervisor_run(const struct run_options *options, int *ret_exit, struct cupe
     s.kept = arena_new();
     s.prepares = s.p.run.n_slots > options->slots && s.p.run.streams == NULL;
     s.upcoming = xcalloc(options->slots, sizeof(*s.upcoming));
+    s.room = xcalloc(s.p.run.n_slots, sizeof(*s.room));
     s.slots = xcalloc(s.p.run.n_slots, sizeof(*s.slots));
     for (size_t i = 0; i < s.p.run.n_slots; i++)
         s.slots[i] = (struct slot)SLOT_NONE;

@@ -15,12 +15,14 @@ struct supervisor {
     const struct run_options *options;
     struct prepared p;
     struct schedule *schedule;
-    uint64_t stock[GOODS_COUNT]; /* of the machine */
-    struct slot *slots;          /* as many as the run has */
-    size_t running;              /* how many of them run a job */
-    uint64_t n_ended;            /* results so far */
-    bool prepares;               /* slots that are left over prepare jobs ahead */
-    size_t *upcoming;            /* room for those that would be next */
+    struct goods_stock stock; /* of the machine */
+    uint64_t *room;           /* by slot: the memory that there was when its job started */
+    bool crowded;             /* it was said that others hold memory */
+    struct slot *slots;       /* as many as the run has */
+    size_t running;           /* how many of them run a job */
+    uint64_t n_ended;         /* results so far */
+    bool prepares;            /* slots that are left over prepare jobs ahead */
+    size_t *upcoming;         /* room for those that would be next */
     /* by instance: its last attempt so far; NULL until one ended */
     struct reports_result **results;
     /* what they and the attempts before them live in, until they are final; then NULL, or, where

@@ -163,6 +163,54 @@ expect_result huge '.notes == null'
 around memory.limit_in_bytes -1 memory.max max
 expect_clean
 
+# holds COMMAND...: another program of the machine, with cupel's groups around it, holds memory until stop_holding.
+holds() {
+    rm -f held
+    (grouped "$@") >held 2>&1 &
+    holder=$!
+    wait_until 30 grep -qs held held
+}
+stop_holding() {
+    kill "$holder"
+    wait "$holder" 2>/dev/null
+}
+it "memory that others hold is not there for jobs; what one wants more than is left, it has alone"
+job_file others.yaml <<'END'
+cupel: 1
+defaults: {rootfs: host, limits: {wall: 60s}}
+jobs:
+  # what it holds of its own limit is not counted twice
+  a: {limits: {memory: 100M}, run: [/usr/bin/python3, -c, "import time; x = bytearray(60 << 20); time.sleep(1)"]}
+  b: {limits: {memory: 90M}, run: "sleep 1"}
+  c: {limits: {memory: 100M}, run: "sleep 0.3"}
+  big: {limits: {memory: 300M}, run: "sleep 0.3"}
+END
+around memory.limit_in_bytes 500M memory.max 500M
+holds /usr/bin/python3 -uc 'import time; x = bytearray(280 << 20); print("held"); time.sleep(600)'
+cupel_run others.yaml -j 4
+expect_exit 0
+expect overlaps a b
+expect_not overlaps b c
+expect_not overlaps c big
+expect_result big '.notes | length == 1 and (.[0] | test("^its limit of 300 MiB of memory is more than the (1[89][0-9]|2[0-2][0-9]) MiB that others had left when it started: it ran alone$"))'
+expect_result c '.notes == null'
+expect_said 'others on this machine leave [0-9]+ MiB of memory for jobs: fewer run at once'
+cupel_run others.yaml -j 4 --overcommit
+expect_exit 0
+expect overlaps c big
+expect_result big '.notes == null'
+stop_holding
+# what the kernel can take back is there
+dd if=/dev/zero of=cached bs=1M count=300 oflag=direct status=none
+holds sh -c 'dd if=cached of=/dev/null bs=1M status=none; echo held; exec sleep 600'
+cupel_run others.yaml -j 4
+expect_exit 0
+expect overlaps a c
+expect_result big '.notes == null'
+stop_holding
+around memory.limit_in_bytes -1 memory.max max
+expect_clean
+
 it "a harness that was stopped says so, and does not call it the job's time; the job is run again"
 job_file stopped.yaml <<'END'
 cupel: 1

@@ -132,7 +132,10 @@ static void test_admission(void **state)
     assert_true(schedule_next(s, 6, &job));
     assert_int_equal(job, 0);
     assert_false(schedule_next(s, 5, &job)); /* 6 and 6 of 10; nothing later overtakes it */
+    assert_int_equal(schedule_next_wants(s, 0), 2);
+    assert_int_equal(schedule_next_wants(s, 1), 12);
     schedule_ended(s, 0, true, NULL, NULL);
+    assert_int_equal(schedule_next_wants(s, 1), 0); /* nothing runs */
     for (size_t i = 1; i < 4; i++) {
         assert_true(schedule_next(s, 6, &job));
         assert_int_equal(job, i);
@@ -204,6 +207,30 @@ static void test_who_waits_for_much_is_skipped(void **state)
     schedule_free(s);
 }
 
+/* What there is may become less and more while jobs run. */
+static void test_stock_changes(void **state)
+{
+    struct schedule *s = schedule_new(3);
+
+    (void)state;
+    schedule_set_stock(s, (uint64_t[SCHEDULE_GOODS]){UINT64_MAX, 10, UINT64_MAX});
+    for (size_t i = 0; i < 3; i++)
+        schedule_set_cost(s, i, (uint64_t[SCHEDULE_GOODS]){0, 4, 0});
+    assert_next(s, 0);
+    schedule_set_stock(s, (uint64_t[SCHEDULE_GOODS]){UINT64_MAX, 3, UINT64_MAX});
+    assert_none(s);
+    schedule_set_stock(s, (uint64_t[SCHEDULE_GOODS]){UINT64_MAX, 8, UINT64_MAX});
+    assert_next(s, 1);
+    assert_none(s);
+    schedule_set_stock(s, (uint64_t[SCHEDULE_GOODS]){UINT64_MAX, 1, UINT64_MAX});
+    pass(s, 0);
+    assert_none(s);
+    pass(s, 1);
+    assert_next(s, 2); /* nothing else runs */
+    pass(s, 2);
+    expect_done(s);
+}
+
 static void test_group_is_admitted_as_one(void **state)
 {
     struct schedule *s = schedule_new(3);
@@ -235,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_admission),
         cmocka_unit_test(test_who_waits_for_much_has_its_turn),
         cmocka_unit_test(test_who_waits_for_much_is_skipped),
+        cmocka_unit_test(test_stock_changes),
         cmocka_unit_test(test_group_is_admitted_as_one),
     };
 
