@@ -179,10 +179,10 @@ struct server {
     const struct serve_options *options;
     struct run_options run_options;
     struct prepared p;
-    struct jobs_plan *plan;      /* one job for each root */
-    json_t *roots;               /* the key `rootfs` of every job file */
-    bool *root_served;           /* by index into the plan's roots */
-    struct goods_stock stock;    /* of the machine */
+    struct jobs_plan *plan;   /* one job for each root */
+    json_t *roots;            /* the key `rootfs` of every job file */
+    bool *root_served;        /* by index into the plan's roots */
+    struct goods_stock stock; /* of the machine */
     struct serve_mhd mhd;
     struct MHD_Daemon *daemon;
     int listener, epoll, signals, tick;

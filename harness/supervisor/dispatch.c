@@ -253,7 +253,7 @@ static void tell_crowded(struct supervisor *s)
     reports_console_status(s->p.console, text);
 }
 
-/* With one slot, each job runs alone whatever others hold. */
+/* Looks at what others hold, except with one slot: there, each job runs alone anyhow. */
 static void look_at_goods(struct supervisor *s)
 {
     if (s->options->overcommit || s->options->slots == 1 || s->stopping ||
