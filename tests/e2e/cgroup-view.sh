@@ -86,9 +86,10 @@ expect_exit 0
 expect_clean
 
 if has_fault_injection && ((EUID == 0)) && [[ -z ${CUPEL_TEST_USER-} ]]; then
-    it "without its wall, a job changes its own limits there"
+    it "without its wall, a job changes its own limits there, or its own groups"
     CUPEL_WEAKEN=cgroup-view,seccomp,capabilities,user-namespace cupel_run hostile.yaml
-    expect_log hostile '^wrote '
+    # systemd mounts v2 with nsdelegate: files at the root of a cgroup namespace take no writes from within
+    if $on_v2; then expect_log hostile '^made a group in [.]$'; else expect_log hostile '^wrote '; fi
     expect_clean
 fi
 

@@ -93,6 +93,20 @@ for job in a b; do
     expect_result "$job" '.limits.cpuset == "exclusive"'
 done
 expect_equal "$(cat out/logs/listed.stdout)" "$first"
+expect_clean
+
+it "the cores of a run that was killed are there again"
+cupel_start long.yaml
+expect wait_until 20 grep -qs started out/logs/long.stdout
+kill -KILL "$CUPEL_PID"
+cupel_wait
+cupel_run one.yaml
+expect_exit 0
+expect_clean
+
+the_rest_is_alike
+
+it "--pin is refused where it asks for cores that are not there, or that somebody names"
 cupel_run --pin -j 512 pin.yaml
 expect_exit 3
 expect_stderr '-j 512 with --pin takes 512 whole cores besides one for all others, and there (is|are) [0-9]+'
@@ -112,7 +126,7 @@ jobs:
   grade:
     matrix: {SUBMISSION: {dirs: "class/*"}}
     inputs: [{from: "${{ SUBMISSION }}", to: /work, required: [sum.sh]}]
-    limits: {wall: 60s}
+    limits: {wall: 30m}
     run: [/bin/sh, /work/sum.sh]
     cases: [{name: a, stdin: "1 2\n", expect: {stdout: "3\n"}, points: 1}, {name: b, stdin: "2 2\n", expect: {stdout: "4\n"}, points: 1}]
 YAML
@@ -125,15 +139,6 @@ for pin in "" --pin --pin ""; do
     grep -o 'not run again: [0-9]* of [0-9]* runs' stderr
 done >known
 expect_equal "$(cat known)" "$(printf 'not run again: 2 of 2 runs\n%.0s' 1 2)"
-expect_clean
-
-it "the cores of a run that was killed are there again"
-cupel_start long.yaml
-expect wait_until 20 grep -qs started out/logs/long.stdout
-kill -KILL "$CUPEL_PID"
-cupel_wait
-cupel_run one.yaml
-expect_exit 0
 expect_clean
 
 all_done

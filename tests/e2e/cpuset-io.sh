@@ -44,11 +44,13 @@ else
     expect_clean
 fi
 
-it "with --best-effort it runs, and every report names the limit"
-cupel_run --best-effort probe.yaml
-expect_exit 0
-expect_said 'Not enforced: cpuset'
-expect_result probe '.unenforced == ["cpuset"]'
+if ! only_differences; then
+    it "with --best-effort it runs, and every report names the limit"
+    cupel_run --best-effort probe.yaml
+    expect_exit 0
+    expect_said 'Not enforced: cpuset'
+    expect_result probe '.unenforced == ["cpuset"]'
+fi
 
 it "a job is kept on its CPUs and cannot leave them; its neighbours are not"
 last=${allowed##*[,-]}
@@ -131,7 +133,7 @@ fi
 it "without such a job, no cpuset group is made"
 job_file none.yaml <<YAML
 cupel: 1
-jobs: {look: {run: "echo started; sleep 30"}}
+jobs: {look: {run: "echo started; exec sleep 1000"}}
 YAML
 if [[ -z $cpuset_root ]]; then
     skip_it "no hierarchy of v1's cpuset here"
@@ -146,7 +148,7 @@ fi
 it "a run with cpusets that was killed leaves groups, and the next removes them"
 job_file killed.yaml <<YAML
 cupel: 1
-jobs: {kept: {limits: {cpuset: "${allowed:-0}"}, run: "echo started; sleep 30"}}
+jobs: {kept: {limits: {cpuset: "${allowed:-0}"}, run: "echo started; exec sleep 1000"}}
 YAML
 if [[ -z $cpuset_root || -n $no_cpuset ]]; then
     skip_it "no hierarchy of v1's cpuset here"
@@ -175,12 +177,12 @@ job_file io.yaml <<'YAML'
 cupel: 1
 jobs:
   read:
-    limits: {io: {read-bps: 1M, read-iops: 1000}, wall: 1m}
+    limits: {io: {read-bps: 1M, read-iops: 1000}, wall: 30m}
     run: |
       dd if=/dev/zero of=f bs=1M count=4 conv=fsync 2>/dev/null
       dd if=f of=/dev/null bs=256K iflag=direct 2>&1
   cached:
-    limits: {io: {read-bps: 1M}, wall: 1m, memory: 64M}
+    limits: {io: {read-bps: 1M}, wall: 30m, memory: 64M}
     run: |
       dd if=/dev/zero of=f bs=1M count=4 conv=fsync 2>/dev/null
       dd if=f iflag=nocache count=0 2>/dev/null
@@ -188,7 +190,7 @@ jobs:
       python3 -c 'import os, time; f = os.open("f", os.O_RDONLY); [(os.posix_fadvise(f, 0, 0, os.POSIX_FADV_DONTNEED), time.sleep(0.3)) for _ in range(4)]' || exit 77
       dd if=f of=/dev/null bs=256K 2>&1
   iops:
-    limits: {io: {read-iops: 8}, wall: 1m} # the kernel lets some more through at first
+    limits: {io: {read-iops: 8}, wall: 30m} # the kernel lets some more through at first
     run: |
       dd if=/dev/zero of=f bs=64K count=48 conv=fsync 2>/dev/null
       dd if=f of=/dev/null bs=64K iflag=direct 2>&1
@@ -232,7 +234,7 @@ cupel: 1
 jobs:
   write:
     # more than fits into the page cache of a group this small; overlay mounts are volatile, so that fsync waits for nothing
-    limits: {io: {write-bps: 2M}, memory: 16M, wall: 1m}
+    limits: {io: {write-bps: 2M}, memory: 16M, wall: 30m}
     run: dd if=/dev/zero of=f bs=256K count=96 2>&1
 YAML
 
@@ -249,7 +251,7 @@ else
     expect [ "$(seconds_of cached)" -ge 3 ]
     expect [ "$(seconds_of iops)" -ge 3 ]
     expect_verdict hostile invalid-submission
-    expect_result read '.limits == {"wall_seconds": 60, "io_read_bps": 1048576, "io_read_iops": 1000}'
+    expect_result read '.limits == {"wall_seconds": 1800, "io_read_bps": 1048576, "io_read_iops": 1000}'
     expect_clean
 fi
 

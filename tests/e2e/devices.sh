@@ -8,7 +8,7 @@
 
 job_file devices.yaml <<'YAML'
 cupel: 1
-defaults: {limits: {wall: 5m}}
+defaults: {limits: {wall: 30m}}
 jobs:
   usual: {run: "ls /dev | tr '\n' ' '"}
   few: {devices: [zero, shm], run: "ls /dev | tr '\n' ' '; head -c 3 /dev/zero | wc -c; echo x >/dev/shm/x; grep -c ' /dev/' /proc/self/mounts"}
@@ -24,6 +24,8 @@ expect_equal "$(log none | tr '\n' ' ')" "fd null stderr stdin stdout 1:3 no tty
 expect_log by-hand '^refused$'
 expect_clean
 
+the_rest_is_alike
+
 it "one that is not for jobs is refused where the file is read, with the reason"
 job_file wrong.yaml <<'YAML'
 cupel: 1
@@ -36,7 +38,7 @@ expect_stderr "there is no device 'kwm' for jobs, did you mean 'kvm'"
 
 job_file kvm.yaml <<'YAML'
 cupel: 1
-defaults: {limits: {wall: 5m}}
+defaults: {limits: {wall: 30m}}
 jobs:
   vm: {devices: [kvm], user: nobody, run: [perl, -e, 'open(F, "+<", "/dev/kvm") or die "$!"; print ioctl(F, 0xAE00, 0), "\n"']}
   other: {run: "mknod /tmp/kvm c 10 232 || echo refused; test ! -e /dev/kvm && echo none"}

@@ -25,7 +25,7 @@ course() {
     job_file "$1" <<YAML
 cupel: 1
 $2
-defaults: {limits: {memory: 64M, pids: 20, wall: 1m}}
+defaults: {limits: {memory: 64M, pids: 20, wall: 30m}}
 jobs:
   compile:
     role: compile
@@ -169,7 +169,7 @@ cd "$T" || exit 1
 it "what cannot be judged is ungraded, and that is exit code 3"
 job_file boom.yaml <<'YAML'
 cupel: 1
-defaults: {limits: {memory: 64M, pids: 20, wall: 1m}}
+defaults: {limits: {memory: 64M, pids: 20, wall: 30m}}
 jobs:
   grade:
     matrix: {S: {files: "one/*"}}
@@ -193,7 +193,7 @@ rm -rf out && mkdir one/hold && rm one/boom && echo bad >one/late
 job_file long.yaml <<'YAML'
 cupel: 1
 params: {WAIT: "0"}
-defaults: {limits: {memory: 64M, pids: 20, wall: 10m}}
+defaults: {limits: {memory: 64M, pids: 20, wall: 30m}}
 jobs:
   grade:
     matrix: {S: {files: "one/*"}}

@@ -13,7 +13,7 @@ has_ended() {
 it "while bombs go off, one after the other, another run on the same machine does its work"
 cat >calm.yaml <<'YAML'
 cupel: 1
-jobs: {calm: {run: echo calm, limits: {wall: 5m, memory: 64M, pids: 64, disk: 64M}}}
+jobs: {calm: {run: echo calm, limits: {wall: 30m, memory: 64M, pids: 64, disk: 64M}}}
 YAML
 {
     for ((i = 0; i < 40; i++)); do

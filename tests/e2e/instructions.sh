@@ -10,7 +10,7 @@
 
 job_file one.yaml <<'YAML'
 cupel: 1
-jobs: {one: {limits: {instructions: 2000000000, wall: 1m}, run: "i=0; while [ $i -lt 5000 ]; do i=$((i+1)); done"}}
+jobs: {one: {limits: {instructions: 2000000000, wall: 30m}, run: "i=0; while [ $i -lt 5000 ]; do i=$((i+1)); done"}}
 YAML
 
 it "where the machine counts none it is refused before anything runs, with the reason and what to do"
@@ -76,7 +76,7 @@ expect_clean
 it "instructions gives cpu-limit, and the evidence has both numbers"
 job_file loop.yaml <<'YAML'
 cupel: 1
-jobs: {loop: {limits: {instructions: 200000000, wall: 5m}, run: "while :; do :; done"}}
+jobs: {loop: {limits: {instructions: 200000000, wall: 30m}, run: "while :; do :; done"}}
 YAML
 cupel_run loop.yaml
 expect_exit 1
@@ -102,7 +102,7 @@ job_file steps.yaml <<'YAML'
 cupel: 1
 jobs:
   steps:
-    limits: {instructions: 2000000000, wall: 5m}
+    limits: {instructions: 2000000000, wall: 30m}
     run:
       - {name: a, run: "i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done"}
       - {name: b, run: "while :; do :; done"}

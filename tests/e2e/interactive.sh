@@ -58,7 +58,7 @@ talks() {
 {
     cat <<'YAML'
 cupel: 1
-defaults: {timeout-grace: 0s, limits: {wall: 2m, output: 1M}}
+defaults: {timeout-grace: 0s, limits: {wall: 30m, output: 1M}}
 jobs:
 YAML
     talks right guess '. ./solve.sh' ', inputs: [{from: solve.sh, to: /work/solve.sh}]' ', transcript: 4K'
@@ -166,7 +166,7 @@ expect_clean
 {
     cat <<'YAML'
 cupel: 1
-defaults: {timeout-grace: 0s, limits: {wall: 2m, output: 1M}}
+defaults: {timeout-grace: 0s, limits: {wall: 30m, output: 1M}}
 jobs:
 YAML
     talks says-so guess 'echo 42; echo accepted >&2; echo AC; exit 42'

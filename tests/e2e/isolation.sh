@@ -11,7 +11,7 @@ echo read-only >ro-file
 export CUPEL_TEST_LEAK=leaked
 job_file isolation.yaml <<'YAML'
 cupel: 1
-defaults: {limits: {memory: 256M, pids: 64, wall: 5m}}
+defaults: {limits: {memory: 256M, pids: 64, wall: 30m}}
 jobs:
   namespaces:
     run: |
@@ -279,7 +279,7 @@ chmod 0755 "$T/odd"
 job_file scheduled.yaml <<'YAML'
 cupel: 1
 jobs:
-  scheduled: {run: "chrt -p $$; ionice -p $$; echo slack $(cat /proc/self/timerslack_ns)", limits: {wall: 60s}}
+  scheduled: {run: "chrt -p $$; ionice -p $$; echo slack $(cat /proc/self/timerslack_ns)", limits: {wall: 30m}}
 YAML
 CUPEL=$T/odd cupel_run scheduled.yaml
 expect_exit 0

@@ -39,7 +39,7 @@ chmod 755 check/check
 cat >class.yaml <<'YAML'
 cupel: 1
 rootfs: {base: {tar: base.tar}}
-defaults: {rootfs: base, limits: {wall: 60s}}
+defaults: {rootfs: base, limits: {wall: 30m}}
 jobs:
   compile:
     role: compile
@@ -170,12 +170,12 @@ it "a run that is killed goes on where it was: only what was running is run agai
 cat >slow.yaml <<'YAML'
 cupel: 1
 rootfs: {base: {tar: base.tar}}
-defaults: {rootfs: base, limits: {wall: 600s}}
+defaults: {rootfs: base, limits: {wall: 30m}}
 jobs:
   compile: {role: compile, inputs: [{from: slow, to: /work}], run: "true"}
   grade:
     from: compile
-    run: '[ "$N" != 3 ] || [ ! -e wait ] || sleep 500'
+    run: '[ "$N" != 3 ] || [ ! -e wait ] || sleep 5000'
     env: {N: "0"}
     cases: [{name: a}, {name: b}, {name: c, env: {N: "3"}}]
 YAML
@@ -202,7 +202,7 @@ it "a verdict over inputs that changed meanwhile is not kept, also where the cha
 cat >moving.yaml <<'YAML'
 cupel: 1
 rootfs: {base: {tar: base.tar}}
-defaults: {rootfs: base, limits: {wall: 60s}}
+defaults: {rootfs: base, limits: {wall: 30m}}
 jobs:
   there:
     inputs: [{from: "moving", to: /d, mode: ro}]
@@ -237,7 +237,7 @@ it "what is not the job's own doing, or depends on what nobody knows, is not kep
 cat >not.yaml <<'YAML'
 cupel: 1
 rootfs: {base: {tar: base.tar}}
-defaults: {rootfs: base, limits: {wall: 60s}}
+defaults: {rootfs: base, limits: {wall: 30m}}
 jobs:
   lost: {run: [/nowhere/at/all], cases: [{name: a}]}
   left: {run: "echo x >x", artifacts: [x], cases: [{name: a}]}

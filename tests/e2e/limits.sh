@@ -10,7 +10,7 @@ job_file limits.yaml <<'YAML'
 cupel: 1
 defaults:
   shell: [/bin/bash, +e]
-  limits: {wall: 5m, memory: 64M, pids: 64, disk: 64M}
+  limits: {wall: 30m, memory: 64M, pids: 64, disk: 64M}
 jobs:
   cpu:
     limits: {cpu: 0.2, cpu-time: 500ms}

@@ -24,7 +24,7 @@ elif sys.argv[1] == "waits":
 PYTHON
 job_file reads.yaml <<'YAML'
 cupel: 1
-defaults: {rootfs: host, limits: {wall: 60s}}
+defaults: {rootfs: host, limits: {wall: 30m}}
 jobs:
   job:
     inputs: [{from: files, to: /files}]
@@ -56,7 +56,7 @@ fi
 it "the largest process is told of, whoever it was and whatever ended it; what is left in memory as well"
 job_file largest.yaml <<'YAML'
 cupel: 1
-defaults: {rootfs: host, limits: {wall: 60s}, inputs: [{from: files, to: /files}]}
+defaults: {rootfs: host, limits: {wall: 30m}, inputs: [{from: files, to: /files}]}
 jobs:
   itself: {run: [/usr/bin/python3, /files/program.py, ends]}
   child: {run: "/usr/bin/python3 /files/program.py ends; true"}

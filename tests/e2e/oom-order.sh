@@ -37,7 +37,7 @@ job_file steps.yaml <<'END'
 cupel: 1
 jobs:
   a:
-    limits: {wall: 300s}
+    limits: {wall: 30m}
     run:
     - {name: one, run: [/bin/sh, -c, 'trap "exit 0" USR1; cat /proc/self/oom_score_adj; echo one; while :; do sleep 0.1; done']}
     - {name: two, run: [/bin/sh, -c, 'trap "exit 0" USR1; cat /proc/self/oom_score_adj; echo two; while :; do sleep 0.1; done']}
@@ -81,7 +81,7 @@ it "a PID 1 that something else ended is no riddle: how, and at what"
 job_file ended.yaml <<'END'
 cupel: 1
 jobs:
-  a: {limits: {wall: 300s}, run: [/bin/sh, -c, 'echo up; exec sleep 1000']}
+  a: {limits: {wall: 30m}, run: [/bin/sh, -c, 'echo up; exec sleep 1000']}
 END
 cupel_start ended.yaml
 expect wait_until 20 up up

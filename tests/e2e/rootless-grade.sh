@@ -12,7 +12,7 @@ cp class/ann solutions/good
 job_file course.yaml <<'YAML'
 cupel: 1
 reference: {accepted: solutions/good}
-defaults: {limits: {wall: 1m}}
+defaults: {limits: {wall: 30m}}
 jobs:
   grade:
     matrix: {S: {files: "class/*"}}

@@ -53,7 +53,7 @@ export TOKEN='correct horse battery staple'
 job_file more.yaml <<'YAML'
 cupel: 1
 rootfs: {image: {oci: image}}
-defaults: {limits: {wall: 30s}, inputs: [{from: peer, to: /bin/peer, mode: ro}]}
+defaults: {limits: {wall: 30m}, inputs: [{from: peer, to: /bin/peer, mode: ro}]}
 jobs:
   image: {services: {db: {rootfs: image, ready: {tcp: 80}}}, run: peer ask tcp db 80}
   image-args: {services: {db: {rootfs: image, args: [from-args], ready: {tcp: 80}}}, run: peer ask tcp db 80}
@@ -62,16 +62,16 @@ jobs:
     run: "true"
   not-given: {services: {db: {secrets: [TOKEN], run: "sleep 1000"}}, run: "echo \"<${TOKEN-}>\""}
   fills:
-    limits: {memory: 48M, wall: 30s}
+    limits: {memory: 48M, wall: 30m}
     services: {db: {run: "python3 full.py listen", inputs: [full.py], ready: {log: up}}}
     inputs: [full.py]
     run: python3 full.py fill
   fills-before:
-    limits: {memory: 48M, wall: 30s}
+    limits: {memory: 48M, wall: 30m}
     services: {db: {run: "python3 full.py both", inputs: [full.py], ready: {log: never}}}
     run: echo ran
   fills-submitted:
-    limits: {memory: 48M, wall: 30s}
+    limits: {memory: 48M, wall: 30m}
     services: {db: {run: "python3 full.py both", inputs: [{from: full.py, untrusted: true}], ready: {log: never}}}
     run: echo ran
   deaf:
@@ -93,7 +93,7 @@ jobs:
     limits: {pids: 8}
     services:
       db:
-        limits: {pids: 16, wall: 20s}
+        limits: {pids: 16, wall: 30m}
         run: |
           echo up
           i=0; while [ $i -lt 40 ]; do (sleep 1000) & i=$((i + 1)); done
@@ -165,7 +165,7 @@ busy_slot() {
 dying() {
     sed "s/@END@/$1/" >dying.yaml <<'YAML'
 cupel: 1
-defaults: {limits: {wall: 2m}, inputs: [{from: shared, to: /shared, mode: ro}]}
+defaults: {limits: {wall: 30m}, inputs: [{from: shared, to: /shared, mode: ro}]}
 jobs:
   job:
     services:
@@ -200,7 +200,7 @@ expect_evidence job "the service 'db' ended while the job ran: memory limit 32 M
 job_file held.yaml <<'YAML'
 cupel: 1
 defaults:
-  limits: {wall: 2m}
+  limits: {wall: 30m}
   inputs: [{from: peer, to: /bin/peer, mode: ro}, {from: shared, to: /shared, mode: ro}]
   services: {db: {run: "trap 'echo told to end; kill $!' TERM; peer serve tcp 0.0.0.0 80 from-$CUPEL_JOB & wait $!; exit 0", inputs: [{from: peer, to: /bin/peer, mode: ro}], ready: {tcp: 80}}}
   run: |
@@ -256,7 +256,7 @@ cupel: 1
 x-peer: &peer [{from: peer, to: /bin/peer, mode: ro}]
 defaults:
   inputs: *peer
-  limits: {wall: 30s}
+  limits: {wall: 30m}
 services:
   each: {run: 'exec peer serve tcp 0.0.0.0 80 "$CUPEL_JOB has ${{ V }}"', inputs: *peer, ready: {tcp: 80}}
   nobodys: {run: "false"}
@@ -391,7 +391,7 @@ expect_clean
 
 job_file bad.yaml <<'YAML'
 cupel: 1
-defaults: {limits: {wall: 30s}}
+defaults: {limits: {wall: 30m}}
 jobs:
   never: {services: {db: {run: "echo no port here >&2; sleep 1000", ready: {tcp: 5432}, within: 1s}}, run: echo ran}
   ends: {services: {db: {run: "echo cannot open config >&2; exit 3", ready: {tcp: 5432}}}, run: echo ran}

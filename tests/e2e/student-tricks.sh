@@ -18,13 +18,13 @@ truncate -s 1T sub/huge/sum.txt
 # Each is a submission for one of three problems: to print 3 and 22, to leave nothing in a file, to write a file for a checker.
 cat >tricks.yaml <<YAML
 cupel: 1
-defaults: {timeout-grace: 0s, limits: {wall: 1m, memory: 64M, pids: 32}, stdin: "1 2\\n20 2\\n"}
+defaults: {timeout-grace: 0s, limits: {wall: 30m, memory: 64M, pids: 32}, stdin: "1 2\\n20 2\\n"}
 templates:
   sum: {expect: {stdout-file: secret/1.ans}}
 jobs:
   spied:
     run: echo 1
-    expect: {checker: {run: 'until grep -q . /gate/close; do sleep 0.05; done', limits: {wall: 2m}, protocol: exit, inputs: [{from: gate, to: /gate, mode: ro}]}}
+    expect: {checker: {run: 'until grep -q . /gate/close; do sleep 0.05; done', limits: {wall: 30m}, protocol: exit, inputs: [{from: gate, to: /gate, mode: ro}]}}
   spy:
     inputs: [{from: gate, to: /gate, mode: ro}]
     run: |

@@ -42,7 +42,7 @@ echo small >small.c
 
 job_file submissions.yaml <<'YAML'
 cupel: 1
-defaults: {limits: {memory: 64M, pids: 20, wall: 1m, disk: 8M}}
+defaults: {limits: {memory: 64M, pids: 20, wall: 30m, disk: 8M}}
 jobs:
   grade:
     matrix: {SUB: {dirs: "sub/*"}}

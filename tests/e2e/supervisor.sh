@@ -8,7 +8,7 @@
 
 job_file stubborn.yaml <<'YAML'
 cupel: 1
-defaults: {limits: {wall: 5m, pids: 64}}
+defaults: {limits: {wall: 30m, pids: 64}}
 jobs:
   holds-stdout:
     run: |
@@ -156,7 +156,7 @@ overlapped() {
 it "-j 2 runs two jobs at a time"
 job_file parallel.yaml <<'YAML'
 cupel: 1
-defaults: {limits: {wall: 5m}}
+defaults: {limits: {wall: 30m}}
 jobs:
   a: {run: "echo up; sleep 2"}
   b: {run: "echo up; sleep 2"}

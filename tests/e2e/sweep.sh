@@ -9,12 +9,12 @@
 job_file sleeps.yaml <<'END'
 cupel: 1
 jobs:
-  a: {limits: {wall: 60s, memory: 64M, pids: 8}, run: [/bin/sleep, "30"]}
+  a: {limits: {wall: 30m, memory: 64M, pids: 8}, run: [/bin/sleep, "1000"]}
 END
 job_file quick.yaml <<'END'
 cupel: 1
 jobs:
-  a: {limits: {wall: 60s, memory: 64M, pids: 8}, run: [/bin/true]}
+  a: {limits: {wall: 30m, memory: 64M, pids: 8}, run: [/bin/true]}
 END
 groups() {
     find "${own_groups[@]}" -mindepth 1 -type d -name 'cupel-*-*' | sort

@@ -65,6 +65,8 @@ for job in ahead further clocks less timeout silent user; do
     expect_result "$job" '.usage.wall_seconds < 3600'
 done
 
+the_rest_is_alike
+
 it "who opens the job again, or runs a command in its like, has its clocks"
 run_cupel shell --failed user -- sh -c "$DAYS"
 days 4000 "$(cat stdout)"

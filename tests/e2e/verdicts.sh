@@ -10,7 +10,7 @@ job_file verdicts.yaml <<'YAML'
 cupel: 1
 name: verdicts
 defaults:
-  limits: {memory: 128M, pids: 64, wall: 5m, disk: 64M}
+  limits: {memory: 128M, pids: 64, wall: 30m, disk: 64M}
 jobs:
   passes:
     run: echo fine
@@ -47,7 +47,7 @@ jobs:
     run: |
       (while :; do :; done) & (while :; do :; done) &
       wait
-    limits: {cpu-time: 300ms, wall: 5m}
+    limits: {cpu-time: 300ms, wall: 30m}
   eats:
     run: [/bin/sh, -c, "x=$(head -c 300000000 /dev/zero | tr '\\0' x); echo ${#x}"]
     limits: {memory: 32M}
@@ -287,11 +287,13 @@ it "the console names the failures and their evidence"
 expect_said 'child-eats'
 expect_said 'memory limit 32 MiB reached'
 
+the_rest_is_alike
+
 job_file slow.yaml <<'YAML'
 cupel: 1
 jobs:
   done-before: {run: echo done}
-  runs: {run: "echo started; exec sleep 60", needs: [done-before]}
+  runs: {run: "echo started; exec sleep 1000", needs: [done-before]}
   waits: {run: echo never, needs: [runs]}
 YAML
 

@@ -35,7 +35,7 @@ unload() {
 }
 cat >"$U/jobs.yaml" <<'YAML'
 cupel: 1
-defaults: {limits: {memory: 64M, pids: 20, wall: 2m}}
+defaults: {limits: {memory: 64M, pids: 20, wall: 30m}}
 jobs:
   fine: {run: "id -u; cat /proc/self/uid_map"}
 YAML

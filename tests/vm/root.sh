@@ -18,7 +18,7 @@ in_session() {
 
 job_file limits.yaml <<'YAML'
 cupel: 1
-defaults: {limits: {memory: 64M, pids: 20, wall: 5m}}
+defaults: {limits: {memory: 64M, pids: 20, wall: 30m}}
 jobs:
   fine: {run: echo ran}
   eats: {run: "head -c 200M /dev/zero | tail"}

@@ -16,7 +16,7 @@ expect grep -qF "$T/swap" /proc/swaps
 job_file swap.yaml <<'YAML'
 cupel: 1
 defaults:
-  limits: {memory: 32M, wall: 5m}
+  limits: {memory: 32M, wall: 30m}
   run: head -c 60M /dev/zero | tr '\0' x | tail -n 1 | wc -c
 jobs:
   none: {}

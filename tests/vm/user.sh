@@ -40,7 +40,7 @@ tar -C tree -cf "$U/root.tar" .
 cat >"$U/jobs.yaml" <<'YAML'
 cupel: 1
 rootfs: {t: {tar: root.tar}}
-defaults: {limits: {memory: 64M, pids: 20, wall: 2m, cpu: 1}}
+defaults: {limits: {memory: 64M, pids: 20, wall: 30m, cpu: 1}}
 jobs:
   fine: {run: "id -u; cat /proc/self/uid_map; env"}
   nobody: {rootfs: t, user: nobody, run: id -u}
@@ -121,7 +121,7 @@ asked() { # METHOD PATH [BODY]
 as_user systemd-run --user --quiet --unit=cupel-serve -p Delegate=yes -- "$CUPEL" serve --socket "$U/s.sock" --slots 2
 expect_exit 0
 expect wait_until 120 asked GET /healthz
-expect asked POST /jobs '{"defaults": {"rootfs": "host", "limits": {"wall": "2m", "pids": 20}}, "pipes": [["one", "other"]], "jobs": {
+expect asked POST /jobs '{"defaults": {"rootfs": "host", "limits": {"wall": "30m", "pids": 20}}, "pipes": [["one", "other"]], "jobs": {
     "one": {"run": "echo question; read -r x; test $x = answer"},
     "other": {"run": "read -r x; echo answer; cat; exec tail /dev/zero", "limits": {"memory": "64M"}}}}'
 expect_equal "$(grep -oE '"id":"[a-z]*"|"verdict":"[a-z-]*"' stdout | paste -sd ' ')" \
