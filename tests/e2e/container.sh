@@ -4,6 +4,7 @@
 # without, under a seccomp filter like Docker's. It works as far as the kernel lets it and says how far, or refuses with what the
 # container lacks; docs/containers.md has the table of it.
 # time-limit: 180
+# sanitizers: no
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the OCI image specification says of layers, and images that must be refused: the cases are tables in images.py, which makes them.
 # time-limit: 300
+# sanitizers: no
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -7,11 +7,11 @@
 #   CUPEL_KILL_SEED=N the same choices again; moments still differ, as the machine does
 #
 # time-limit: 300
+# sanitizers: no
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-if is_sanitized; then kills=10; else kills=40; fi
-kills=${CUPEL_KILLS:-$kills}
+kills=${CUPEL_KILLS:-40}
 [[ ${1-} == --full ]] && kills=200
 seed=${CUPEL_KILL_SEED:-$((EPOCHSECONDS % 32768))}
 RANDOM=$seed

@@ -3,6 +3,7 @@
 # The lock file: `cupel rootfs lock`, `cupel run --locked`: on what was locked, or on nothing. Images of registries: image.sh; Debian:
 # debian.sh.
 # time-limit: 120
+# sanitizers: no
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -7,6 +7,7 @@ if [[ -z ${CUPEL_TEST_NETWORK-} && $EUID == 0 ]]; then
     # mount: for an /etc/resolv.conf and a /dev/net/tun of our own
     CUPEL_TEST_NETWORK=1 exec unshare --net --mount --propagation private -- bash "$0" "$@"
 fi
+# sanitizers: no
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `cupel run --keep-failed` by an ordinary user: a directory is kept instead of a disk, copied where the job wrote into memory.
 # time-limit: 120
+# sanitizers: no
 # shellcheck source=tests/e2e/as-user.bash
 . "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The hostile suite, started by an ordinary user: what can be tested holds.
 # time-limit: 180
+# sanitizers: no
 # shellcheck source=tests/e2e/as-user.bash
 . "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
 # shellcheck source=tests/e2e/held.bash

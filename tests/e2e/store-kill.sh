@@ -4,6 +4,7 @@
 #
 #   tests/e2e/store-kill.sh [--full]     100 kills instead of 12; CUPEL_KILL_SEED makes the same choices again
 # time-limit: 300
+# sanitizers: no
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=tests/e2e/layout.bash

@@ -3,6 +3,7 @@
 # Results of a job's own tests (`junit`): dialects of tools, files that are missing, broken or hostile, what they mean for the job and the
 # run, and where the cases stand in the reports.
 # time-limit: 120
+# sanitizers: no
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
