@@ -12,6 +12,7 @@
 #include "harness/prepare/enforceable.h"
 #include "harness/prepare/git_inputs.h"
 #include "harness/prepare/kept_verdicts.h"
+#include "harness/prepare/missing_programs.h"
 #include "harness/prepare/networks.h"
 #include "harness/prepare/roots.h"
 #include "harness/prepare/run_instances.h"
@@ -427,6 +428,12 @@ static int step_identities(struct preparation *s)
     return r;
 }
 
+static int step_programs(struct preparation *s)
+{
+    missing_programs_find(&s->p.run);
+    return 0;
+}
+
 /* Looks for what has ended before, when all that jobs depend on is there. */
 static int step_results(struct preparation *s)
 {
@@ -478,6 +485,7 @@ static const struct {
     {"run-filters-made", step_filters_made},
     {"run-derived-roots", step_derived_roots},
     {"run-identities", step_identities},
+    {"run-programs", step_programs},
     {"run-results", step_results},
     {"run-manifest", step_manifest},
 };
@@ -596,6 +604,8 @@ void prepared_end(struct prepared *p)
     cached_results_free(&p->run);
     git_inputs_free(&p->run);
     free(p->run.root_log_names);
+    for (size_t i = 0; p->run.instances != NULL && i < p->run.n_instances; i++)
+        free(p->run.instances[i].lacks);
     free(p->run.instances);
 }
 

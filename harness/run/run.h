@@ -34,6 +34,9 @@ struct instance {
     /* numbers of its secrets in the run; none where they are not given to it */
     size_t *secrets;
     size_t n_secrets;
+    /* the program that is to compile a submission and that its root does not have; malloc'ed, or
+     * NULL */
+    char *lacks;
     const char *id; /* unique in the run; the job's name where that is */
     /* what logs and artifacts are named after: no two share a file's name */
     const char *log_name;

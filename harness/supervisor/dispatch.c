@@ -133,11 +133,26 @@ static int give(struct supervisor *s, struct slot *slot, uint32_t instance, stru
     return r;
 }
 
+/* Reports a job that nothing can compile, which is no fault of who handed it in. */
+static void report_lack(struct supervisor *s, size_t instance)
+{
+    cleanup_free char *evidence = xasprintf(
+        "its root has no program '%s', which was to compile it: nothing was run; put it into the "
+        "root",
+        s->p.run.instances[instance].lacks);
+
+    outcomes_unrun(s, instance, evidence, 0);
+}
+
 static void run_job(struct supervisor *s, size_t instance)
 {
     struct slot *slot = slot_ahead_of(s, instance);
     struct cupel_error err;
 
+    if (s->p.run.instances[instance].lacks != NULL) {
+        report_lack(s, instance);
+        return;
+    }
     if (s->p.run.cached != NULL && s->p.run.cached[instance].found) {
         outcomes_cached(s, instance);
         return;
@@ -166,7 +181,7 @@ static void run_job(struct supervisor *s, size_t instance)
  * keep its slot, and then the cache, from others. */
 static bool can_be_prepared(const struct instance *in)
 {
-    if (in->job->network == JOBS_NETWORK_BRIDGE)
+    if (in->job->network == JOBS_NETWORK_BRIDGE || in->lacks != NULL)
         return false;
     for (size_t i = 0; i < in->job->n_inputs; i++)
         if (in->job->inputs[i].mode == JOBS_INPUT_COPY)

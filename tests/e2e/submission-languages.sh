@@ -85,4 +85,41 @@ run_cupel validate wrong.yaml
 expect_exit 2
 expect_stderr "^wrong.yaml:5:[0-9]+: 'time-factor' must be a number such as 2 or 1.5"
 
+it "a compiler that the root lacks is nobody's compile error; one that may be there is tried"
+mkdir -p lacking/{one,two} tool && printf 'fine\n' >lacking/one/a.zz && printf 'exit 127\n' >lacking/two/a.sh
+printf '#!/bin/sh\nexit 0\n' >tool/zzc && chmod 755 tool/zzc
+# lacking_with COMPILE [KEY...]: what comes of it.
+lacking_with() {
+    local compile=$1
+    shift
+    {
+        printf '%s\n' 'cupel: 1' 'defaults: {limits: {wall: 20s}}' 'languages:' \
+            "  z: {extensions: zz, compile: $compile, run: [/bin/true]}" \
+            "  shell: {extensions: sh, compile: 'sh \"\$1\"', run: [/bin/true]}" 'jobs:' '  compile:' '    role: compile' \
+            '    matrix: {SUBMISSION: {dirs: "lacking/*"}}' "$@" '  grade:' '    matrix: {SUBMISSION: {dirs: "lacking/*"}}' \
+            '    from: compile' '    cases: [{name: a, points: 1}]'
+    } | job_file lacking.yaml
+    cupel_run lacking.yaml
+}
+inputs='    inputs: [{from: "${{ SUBMISSION }}", to: /work}]'
+for compile in "'zzc -o program \"\$@\"'" '[zzc, "$1"]' '[/usr/bin/zzc]' "' /opt/zzc x'"; do
+    lacking_with "$compile" "$inputs"
+    expect_verdict compile/SUBMISSION=one error
+    expect_evidence compile/SUBMISSION=one "^its root has no program '.*zzc', which was to compile it: nothing was run; put it into the root\$"
+    expect_verdict compile/SUBMISSION=two compile-error # a submission that ends so itself
+    expect_said '^grade/SUBMISSION=one: ungraded: error at compile/SUBMISSION=one'
+done
+expect_exit 3
+# what an input may bring is not looked for, and what a script does if there is none is the script's matter
+lacking_with "'zzc \"\$@\"'" '    inputs: [{from: "${{ SUBMISSION }}", to: /work}, {from: tool, to: /usr/local/bin}]'
+expect_verdict compile/SUBMISSION=one passed
+for compile in "'zzc \"\$@\" || exit 3'" "'./zzc'" '[./zzc]'; do
+    lacking_with "$compile" "$inputs"
+    expect_verdict compile/SUBMISSION=one compile-error
+done
+# nor where the working directory is searched, which is the submission's
+lacking_with "'zzc \"\$@\"'" "$inputs" '    env: {PATH: "/usr/bin:/bin:."}'
+expect_verdict compile/SUBMISSION=one compile-error
+expect_clean
+
 all_done
