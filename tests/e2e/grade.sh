@@ -57,9 +57,9 @@ row() {
 it "it says what it will do, runs the file's own solutions, then the class: failures are no failure of the command"
 grade course.yaml
 expect_exit 0
-expect_stderr "the file's own solutions first: 4 submissions, 3 cases each: 16 runs, at least 1 s, at worst [0-9]+ min"
+expect_stderr "the file's own solutions first: 4 submissions, 3 cases each: 16 runs, at least 1 s, at worst [0-9]+ h"
 expect_stderr '^cupel: 4 of 4 solutions came out as the file says'
-expect_stderr '^cupel: 3 submissions, 3 cases each: 12 runs, at least 1 s, at worst [0-9]+ min'
+expect_stderr '^cupel: 3 submissions, 3 cases each: 12 runs, at least 1 s, at worst [0-9]+ h'
 expect_equal "$(row ann) $(row bob) $(row cem)" '100,100,"passed" 10,100,"failed" 0,100,"compile-error"'
 expect_stderr 'grade/SUBMISSION=bob: wrong: failed at large-1, 10 of 100 points'
 expect_not grep -q 'large-2' stderr # a line a submission, not one a case
