@@ -347,15 +347,30 @@ static bool is_mounted(const struct jobs_input *in)
            (in->mode == JOBS_INPUT_COW && stat(in->from, &st) == 0 && S_ISDIR(st.st_mode));
 }
 
+/* Whether the job has the same input in the same place of its list as one that was looked at: the
+ * cases of a submission do, and there may be thousands. */
+static bool is_looked_at(const struct jobs_job *job, size_t i, const struct jobs_job *before)
+{
+    const struct jobs_input *in = &job->inputs[i], *was;
+
+    if (before == NULL || i >= before->n_inputs)
+        return false;
+    was = &before->inputs[i];
+    return in->mode == was->mode && in->cache == was->cache && in->job == was->job &&
+           str_eq(in->from, was->from) && str_eq(in->host.path, was->host.path) &&
+           in->host.trusted == was->host.trusted;
+}
+
+/* `before` is the job of the instance that was checked before, or NULL. */
 static int check_inputs(const struct prepared *p, const struct instance *in,
-                        struct cupel_error *err)
+                        const struct jobs_job *before, struct cupel_error *err)
 {
     uint64_t known = 0;
     int r = 0;
 
     for (size_t i = 0; p->run.privilege.host && r == 0 && i < in->job->n_inputs; i++)
         if (in->job->inputs[i].cache == 0 && in->job->inputs[i].job == 0 &&
-            is_mounted(&in->job->inputs[i]))
+            !is_looked_at(in->job, i, before) && is_mounted(&in->job->inputs[i]))
             r = sandbox_input_check(&p->run.privilege, &in->job->inputs[i], &known, err);
     if (r < 0)
         cupel_error_prefix(err, "%s:%d: job '%s'", in->plan->file, in->job->line, in->job->name);
@@ -380,7 +395,8 @@ static int check_time_offset(const struct instance *in, struct cupel_error *err)
 }
 
 static int check_instance(struct prepared *p, const struct run_options *o,
-                          const struct instance *in, struct cupel_error *err)
+                          const struct instance *in, const struct jobs_job *before,
+                          struct cupel_error *err)
 {
     int r = 0;
 
@@ -399,7 +415,7 @@ static int check_instance(struct prepared *p, const struct run_options *o,
     if (r == 0)
         r = networks_check(&p->run, o, in, err);
     if (r == 0)
-        r = check_inputs(p, in, err);
+        r = check_inputs(p, in, before, err);
     return r == 0 ? check_time_offset(in, err) : r;
 }
 
@@ -435,7 +451,8 @@ static int check_builds(struct prepared *p, const struct run_options *o, const s
     int r = 0;
 
     for (; r == 0 && root->kind == JOBS_ROOT_DERIVED; root = &in->plan->roots[root->base])
-        r = check_instance(p, o, &(struct instance){.plan = in->plan, .job = root->build}, err);
+        r = check_instance(p, o, &(struct instance){.plan = in->plan, .job = root->build}, NULL,
+                           err);
     return r;
 }
 
@@ -461,7 +478,8 @@ int enforceable_check(struct prepared *p, const struct run_options *o, struct cu
         if (cgroup_host_has(p->host, on_demand[i]))
             cgroup_host_want(p->host, on_demand[i]);
     for (size_t i = 0; r == 0 && i < run_n_prepared(&p->run); i++) {
-        r = check_instance(p, o, &p->run.instances[i], err);
+        r = check_instance(p, o, &p->run.instances[i], i > 0 ? p->run.instances[i - 1].job : NULL,
+                           err);
         if (r == 0)
             r = check_builds(p, o, &p->run.instances[i], err);
     }
