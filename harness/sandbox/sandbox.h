@@ -354,6 +354,8 @@ struct sandbox_job {
     /* without the host's rights, until it is reaped, for who enters it; else -EBADF */
     int namespaces[SANDBOX_NAMESPACES];
     char dir[24]; /* its directory on the upper file system */
+    /* private: which of its first 64 inputs have directories of their own there, by bits */
+    uint64_t written_inputs;
     uint64_t disk_before;
     uint64_t inodes_before;
     uint64_t writes_refused_before, inodes_refused_before;

@@ -64,6 +64,10 @@ jobs:
   over-base: {from: base, hostname: over, run: "cat /etc/hosts; cat /etc/new; ls /root"}
   remover: {run: "rm -r /etc/hosts /root"}
   over-remover: {from: remover, run: "cat /etc/hosts; stat -c '%n %a' /root"}
+  untouched: {run: "touch /elsewhere"}
+  over-untouched: {from: untouched, hostname: one, run: "cat /etc/hosts; stat -c '%n %a %u:%g %F' /etc /etc/hosts; stat -c %Y /etc; grep -c lowerdir=/own/ /proc/mounts; ls /elsewhere"}
+  over-that: {from: over-untouched, hostname: two, run: "cat /etc/hosts; grep -c lowerdir=/own/ /proc/mounts; ls /elsewhere; touch /etc/new"}
+  over-all: {from: over-that, run: "cat /etc/hosts; ls /etc; grep -c lowerdir=/own/ /proc/mounts || true"}
   over-made: {rootfs: made, run: "cat /etc/hosts; cat /etc/made"}
   # other roots
   linked: {rootfs: linked, run: "cat /conf/hosts; stat -c %F /etc"}
@@ -78,6 +82,9 @@ if has_users; then
     cat >>own.yaml <<'YAML'
   user-home: {user: user, run: "cd; pwd; stat -c '%n %a %u:%g' /user; ls -d /root || echo none; touch /user/x; ls -A /user"}
   user-home-again: {user: user, run: "ls -A /user; echo end"}
+  over-home: {from: user-home, user: user, run: "ls -A /user"}
+  makes-user: {run: "mkdir -m 700 /user; touch /user/of-root"}
+  over-user: {from: makes-user, user: user, run: "cd; pwd; stat -c '%n %a %u:%g' /user"}
   no-user: {user: "4321:8", run: "cd; pwd; stat -c '%n %a %u:%g' ~; touch ~/x; stat -c '%a %u' /home"}
   others-home: {user: guest, run: "cd; pwd; stat -c '%n %a %u:%g' ~; touch ~/x; stat -c '%a %u' /home"}
   over-guest: {from: others-home, user: guest, run: "cd; pwd; ls"}
@@ -140,6 +147,21 @@ expect_equal "$(log over-remover)" "$(hosts cupel)
 expect_equal "$(log over-made)" "$(hosts cupel)
 made"
 
+it "over a job that left nothing in /etc, it is in a layer as well; over one that did, the rest of that stays"
+expect_equal "$(log over-untouched)" "$(hosts one)
+$like
+981173106
+1
+/elsewhere"
+expect_equal "$(log over-that)" "$(hosts two)
+1
+/elsewhere"
+expect_equal "$(log over-all)" "$(hosts cupel)
+hosts
+new
+passwd
+0"
+
 it "roots whose /etc is a link, is missing, or has no file at its hosts"
 expect_equal "$(log linked)" "$(hosts cupel)
 symbolic link"
@@ -166,6 +188,9 @@ none
 x"
     expect_equal "$(log user-home-again)" end
     expect_equal "$(log own-home)" none
+    expect_equal "$(log over-home)" x
+    expect_equal "$(log over-user)" "/home/7
+/user 700 0:0"
 else
     skip_it "newuidmap is not installed: jobs have no user but root"
 fi

@@ -13,28 +13,41 @@
 /* Emptying a directory of very many files takes longer than making a new file system. */
 #define MANY_INODES 5000
 
-/* Removes the job's directory. Of most jobs there are only the two directories that they had, and
- * what overlayfs makes in a work directory that it never syncs: where nothing else is, all of it
- * goes by its names. No job has a way to these, so that nothing there leads elsewhere. What is left
- * goes by looking at everything.
- */
-static int remove_job_dir(const struct upper *u, const char *dir)
+/* Removes one upper directory and its work directory by the names that are known to be in them;
+ * what else is in them stays. `tail` is the number of an input, or empty. */
+static void remove_known(int disk, const char *dir, const char *tail)
 {
-    static const char *const known[] = {"w/work/incompat/volatile/dirty",
-                                        "w/work/incompat/volatile",
-                                        "w/work/incompat",
-                                        "w/work",
-                                        "w",
-                                        "u"};
+    static const char *const of_work[] = {"/work/incompat/volatile/dirty",
+                                          "/work/incompat/volatile", "/work/incompat", "/work", ""};
+    char path[96];
     int r = 0;
 
-    for (size_t i = 0; r == 0 && u->kind == UPPER_DISK && i < ARRAY_SIZE(known); i++) {
-        char path[96];
-
-        (void)snprintf(path, sizeof(path), "%s/%s", dir, known[i]);
-        r = unlinkat(upper_fd(u), path, i > 0 ? AT_REMOVEDIR : 0);
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(of_work); i++) {
+        (void)snprintf(path, sizeof(path), "%s/w%s%s", dir, tail, of_work[i]);
+        r = unlinkat(disk, path, i > 0 ? AT_REMOVEDIR : 0);
     }
-    return file_remove_tree_at(upper_fd(u), dir);
+    (void)snprintf(path, sizeof(path), "%s/u%s", dir, tail);
+    (void)unlinkat(disk, path, AT_REMOVEDIR);
+}
+
+/* Removes the job's directory. Of most jobs there are only the two directories that they had, as
+ * many for each input that they could write into, and what overlayfs makes in a work directory that
+ * it never syncs: where nothing else is, all of it goes by its names. No job has a way to these, so
+ * that nothing there leads elsewhere. What is left goes by looking at everything. */
+static int remove_job_dir(const struct upper *u, const struct sandbox_job *job)
+{
+    int disk = upper_fd(u);
+
+    if (u->kind == UPPER_DISK)
+        remove_known(disk, job->dir, "");
+    for (unsigned i = 0; u->kind == UPPER_DISK && i < 64; i++) {
+        char tail[4];
+
+        (void)snprintf(tail, sizeof(tail), "%u", i);
+        if ((job->written_inputs >> i & 1) != 0)
+            remove_known(disk, job->dir, tail);
+    }
+    return file_remove_tree_at(disk, job->dir);
 }
 
 static void close_all(struct sandbox_job *job)
@@ -68,7 +81,7 @@ int sandbox_finish(struct sandbox_stage *stage, struct sandbox_job *job, struct 
         (sandbox_disk_usage(stage, job, &disk) == 0 && disk.inodes > MANY_INODES)) {
         stage_drop_upper(stage);
     } else {
-        r = remove_job_dir(stage->upper, job->dir);
+        r = remove_job_dir(stage->upper, job);
         if (r < 0) { /* whatever it was that would not go away, it goes with its file system */
             stage_drop_upper(stage);
             r = 0;

@@ -7,8 +7,8 @@
  *
  * Of a merged directory overlayfs shows what the topmost layer has, so the layer's /etc is like the
  * root's. Where that cannot be, /etc being a link, missing, or with attributes of its own, where an
- * earlier job's files lie between, or an input in /etc, PID 1 lays all of it (hostname.c, home.c),
- * as it also does where this fails. In the slot. */
+ * earlier job has left anything in /etc, or with an input there, PID 1 lays all of it (hostname.c,
+ * home.c), as it also does where this fails. In the slot. */
 #include "harness/sandbox/slot/own_layer.h"
 #include "harness/sandbox/sandbox.h"
 #include "harness/sandbox/slot/stage.h"
@@ -52,18 +52,39 @@ void own_layer_find_etc(const int *layers, size_t n, bool masked, struct etc_lik
         r = look(layers[i], "etc", ret);
 }
 
+static bool has_nothing(int dir, const char *path)
+{
+    struct stat st;
+
+    return fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
+/* Whether none of the earlier jobs that this one starts from has left anything of that name in its
+ * root's top directory: not a file, nor the mark of one that it removed. */
+static bool is_untouched(const struct sandbox_stage *s, const struct sandbox_request *request,
+                         const size_t *below, const char *name)
+{
+    cleanup_free char *path = xasprintf("u/%s", name);
+
+    for (size_t i = 0; i < request->job->depth; i++)
+        if (!has_nothing(s->snapshots[below[i]].mount, path))
+            return false;
+    return true;
+}
+
 /* A home directly in "/", of which there is nothing at all in the root: the name, or NULL. */
-static const char *missing_home(const struct sandbox_request *request, const struct own_files *own)
+static const char *missing_home(const struct sandbox_stage *s,
+                                const struct sandbox_request *request, const size_t *below,
+                                const struct own_files *own)
 {
     const char *name = own->home != NULL && own->home[0] == '/' ? own->home + 1 : "";
-    struct stat st;
 
     if (name[0] == '\0' || strchr(name, '/') != NULL || str_eq(name, ".") || str_eq(name, ".."))
         return NULL;
     for (size_t i = 0; i < request->n_layers; i++)
-        if (fstatat(request->layers[i], name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
+        if (!has_nothing(request->layers[i], name))
             return NULL;
-    return name;
+    return is_untouched(s, request, below, name) ? name : NULL;
 }
 
 /* ---- the layer ---- */
@@ -99,7 +120,7 @@ static int make_home(int layer, const char *name, uint32_t uid, uint32_t gid)
 }
 
 static int make_layer(const struct sandbox_stage *s, const struct sandbox_request *request,
-                      const char *path, const struct own_files *own)
+                      const char *path, const struct own_files *own, const char *home)
 {
     cleanup_close int layer = file_open_dir_p_at(s->tmpfs, path, 0755), etc = -EBADF;
     int r = layer < 0 ? layer : 0;
@@ -115,18 +136,17 @@ static int make_layer(const struct sandbox_stage *s, const struct sandbox_reques
     if (r == 0)
         r = be_like(etc, &s->roots[request->root].etc);
     if (r == 0)
-        r = make_home(layer, missing_home(request, own), s->id_base + own->uid,
-                      s->id_base + own->gid);
+        r = make_home(layer, home, s->id_base + own->uid, s->id_base + own->gid);
     return r;
 }
 
 /* ---- keeping it ---- */
 
 /* All that a layer is made of, as one text. */
-static char *describe(const struct own_files *own)
+static char *describe(const struct own_files *own, const char *home)
 {
-    return xasprintf("%u:%u:%s\n%s\n%d%s", own->uid, own->gid, own->home != NULL ? own->home : "",
-                     own->hosts, own->resolver != NULL, own->resolver != NULL ? own->resolver : "");
+    return xasprintf("%u:%u:%s\n%s\n%d%s", own->uid, own->gid, home != NULL ? home : "", own->hosts,
+                     own->resolver != NULL, own->resolver != NULL ? own->resolver : "");
 }
 
 static bool is_below_etc(const struct jobs_job *job)
@@ -138,23 +158,26 @@ static bool is_below_etc(const struct jobs_job *job)
 }
 
 bool own_layer_lay(struct sandbox_stage *s, const struct sandbox_request *request,
-                   const struct own_files *own, char ret_path[static OWN_LAYER_SIZE])
+                   const size_t *below, const struct own_files *own,
+                   char ret_path[static OWN_LAYER_SIZE])
 {
     struct stage_root *root = &s->roots[request->root];
     cleanup_free char *wanted = NULL;
+    const char *home;
 
-    if (!root->etc.known || request->job->depth > 0 || request->kept != NULL ||
-        is_below_etc(request->job))
+    if (!root->etc.known || request->kept != NULL || is_below_etc(request->job) ||
+        !is_untouched(s, request, below, "etc"))
         return false;
     (void)snprintf(ret_path, OWN_LAYER_SIZE, "/" PLACE "/%zu", request->root);
-    wanted = describe(own);
+    home = missing_home(s, request, below, own);
+    wanted = describe(own, home);
     if (root->own != NULL && str_eq(root->own, wanted))
         return true;
     free(root->own);
     root->own = NULL;
     /* that of an earlier job, which is gone */
     if (file_remove_tree_at(s->tmpfs, ret_path + 1) < 0 ||
-        make_layer(s, request, ret_path + 1, own) < 0)
+        make_layer(s, request, ret_path + 1, own, home) < 0)
         return false;
     root->own = steal_ptr(wanted);
     return true;

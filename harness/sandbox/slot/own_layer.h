@@ -17,8 +17,10 @@ struct own_files {
     uint32_t uid, gid;
 };
 
-/* Makes that a layer over the request's root, which is attached, at this path in the stage. False:
- * it is to be laid over the root in the job. */
+/* Makes that a layer over the request's root, and over what earlier jobs left of it: both are
+ * attached, the latter in these places of the stage's snapshots, as many as job->depth. Its path in
+ * the stage. False: it is to be laid over the root in the job. */
 #define OWN_LAYER_SIZE 32
 bool own_layer_lay(struct sandbox_stage *s, const struct sandbox_request *request,
-                   const struct own_files *own, char ret_path[static OWN_LAYER_SIZE]);
+                   const size_t *below, const struct own_files *own,
+                   char ret_path[static OWN_LAYER_SIZE]);

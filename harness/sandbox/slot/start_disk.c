@@ -104,6 +104,8 @@ static int make_job_dirs(struct start *s)
             continue;
         if (i >= 0)
             (void)snprintf(tail, sizeof(tail), "%d", i);
+        if (i >= 0 && i < 64)
+            s->job.written_inputs |= UINT64_C(1) << i;
         (void)snprintf(path, sizeof(path), "%s/u%s", s->job.dir, tail);
         r = make_upper(s, fd, path, path + strlen(s->job.dir) + 1,
                        i >= 0 ? s->below_inputs : s->below,
@@ -174,9 +176,10 @@ static uint64_t copying_ends(const struct jobs_limits *limits, uint64_t copying_
     return end;
 }
 
-/* What lies over the root's own layers: what earlier jobs wrote, or else what is the job's own. */
+/* What lies over the root's own layers: what is the job's own, and what earlier jobs wrote. */
 static char *layers_above(struct start *s)
 {
+    cleanup_free char *earlier = layers_below(s->ctx, s->below, s->request->job->depth, "u");
     const struct sandbox_user *user = s->request->user;
     struct own_files own = {.hosts = s->ctx->given.hosts, .resolver = s->ctx->given.resolver};
     char path[OWN_LAYER_SIZE];
@@ -186,9 +189,8 @@ static char *layers_above(struct start *s)
         own.uid = user->uid;
         own.gid = user->gid;
     }
-    s->ctx->given.etc_is_laid = own_layer_lay(s->stage, s->request, &own, path);
-    return s->ctx->given.etc_is_laid ? xasprintf("%s:", path)
-                                     : layers_below(s->ctx, s->below, s->request->job->depth, "u");
+    s->ctx->given.etc_is_laid = own_layer_lay(s->stage, s->request, s->below, &own, path);
+    return s->ctx->given.etc_is_laid ? xasprintf("%s:%s", path, earlier) : steal_ptr(earlier);
 }
 
 static int list_layers(struct start *s)
