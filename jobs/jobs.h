@@ -554,7 +554,7 @@ struct jobs_plan {
     size_t n_notes;
     /* all that the file says, for jobs_describe, where anybody asks for that; or NULL */
     struct jobs_expanded *written;
-    /* what standard input had, which cannot be read again; NULL: it is in `file` */
+    /* what was read of the file, which may be standard input; NULL: the caller had the text */
     const char *text;
     size_t text_len;
     struct arena *arena;

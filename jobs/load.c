@@ -343,7 +343,7 @@ int load_file(const char *path, const struct load_from *how, struct jobs_plan **
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot read job file %s", path);
     r = load_as(path, text, len, how, ret_plan, problems, err);
-    if (r == 0 && is_stdin) {
+    if (r == 0) {
         (*ret_plan)->text = arena_strndup((*ret_plan)->arena, text, len);
         (*ret_plan)->text_len = len;
     }

@@ -5,8 +5,10 @@
 #include "reports/json_build.h"
 #include "reports/out.h"
 #include "reports/record_job.h"
+#include "reports/record_run.h"
 #include "reports/report_text.h"
 
+#include <fcntl.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -135,6 +137,68 @@ int reports_jsonl_append_submission(struct reports_out *out,
     cleanup_built json_t *line = record_object(&record_submission, submission, RECORD_ONLY);
 
     return append_line(out, line, err);
+}
+
+/* ---- the run's own line ---- */
+
+/* Puts a text where it belongs in the file, which all else is appended to: Linux appends what
+ * pwrite(2) writes to a descriptor with O_APPEND. Nobody else writes. */
+static int put_at_start(int fd, const char *text, size_t n)
+{
+    int flags = fcntl(fd, F_GETFL), r = 0;
+
+    if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_APPEND) < 0)
+        return -errno;
+    for (size_t done = 0; r == 0 && done < n;) {
+        ssize_t w = pwrite(fd, text + done, n - done, (off_t)done);
+
+        if (w > 0)
+            done += (size_t)w;
+        else if (w == 0 || errno != EINTR)
+            r = w == 0 ? -ENOSPC : -errno;
+    }
+    return fcntl(fd, F_SETFL, flags) < 0 && r == 0 ? -errno : r;
+}
+
+/* Returns how long the run's line can become, without its end; 0: memory is short. */
+static size_t room_for_run(const struct reports_run_record *record)
+{
+    cleanup_free struct reports_run_file *files = xcalloc(record->n_files + 1, sizeof(*files));
+    const struct reports_run_record longest = record_run_longest(record, files);
+    cleanup_built json_t *object = record_object(&record_run, &longest, RECORD_ONLY);
+    cleanup_free char *line = line_of(object);
+
+    return line != NULL ? strlen(line) - 1 : 0;
+}
+
+int reports_jsonl_put_run(struct reports_out *out, const struct reports_run_record *record,
+                          struct cupel_error *err)
+{
+    cleanup_built json_t *object = record_object(&record_run, record, RECORD_ONLY);
+    cleanup_free char *line = line_of(object);
+    off_t end = lseek(out->jsonlfd, 0, SEEK_END);
+    bool alone = end == (off_t)out->run_width + (out->run_width > 0);
+    size_t width = alone ? room_for_run(record) : out->run_width, n;
+    int r = 0;
+
+    if (line == NULL || width == 0)
+        return out_fail(out, "write " OUT_JSONL " in", line == NULL || alone ? ENOMEM : EIO, err);
+    n = strlen(line) - 1;
+    if (n > width)
+        return out_fail(out, "write the run's line of " OUT_JSONL " in", EOVERFLOW, err);
+    if (alone && width < out->run_width)
+        width = out->run_width; /* nothing is cut off: a reader may be at its end */
+    line = xrealloc(line, width + 2);
+    memset(line + n, ' ', width - n); /* JSON allows blanks between values, and so behind them */
+    memcpy(line + width, "\n", 2);
+    r = put_at_start(out->jsonlfd, line, width + 1);
+    if (r == 0) {
+        out->run_width = width;
+        return 0;
+    }
+    if (alone && ftruncate(out->jsonlfd, 0) == 0)
+        out->run_width = 0;
+    return out_fail(out, "write " OUT_JSONL " in", r, err);
 }
 
 int reports_jsonl_write(int fd, const struct reports_result *result, struct cupel_error *err)

@@ -8,12 +8,13 @@
 struct reports_out {
     char *path;
     int dirfd;
-    int logsfd;      /* DIR/logs */
-    int artifactsfd; /* DIR/artifacts */
-    int lockfd;      /* DIR/.lock, holds the flock */
-    int jsonlfd;     /* DIR/results.jsonl, O_APPEND */
-    int testsfd;     /* records of tests until junit.xml is written; or -EBADF */
-    bool only_files; /* nothing but the artifacts of one job, in DIR itself */
+    int logsfd;       /* DIR/logs */
+    int artifactsfd;  /* DIR/artifacts */
+    int lockfd;       /* DIR/.lock, holds the flock */
+    int jsonlfd;      /* DIR/results.jsonl, O_APPEND */
+    size_t run_width; /* of the run's line in it, without its end; 0: there is none */
+    int testsfd;      /* records of tests until junit.xml is written; or -EBADF */
+    bool only_files;  /* nothing but the artifacts of one job, in DIR itself */
     struct outdir_owner owner;
 };
 

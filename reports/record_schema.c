@@ -4,6 +4,7 @@
 #include "reports/json_build.h"
 #include "reports/record_job.h"
 #include "reports/record_parts.h"
+#include "reports/record_run.h"
 #include "reports/reports.h"
 
 #include <string.h>
@@ -13,12 +14,12 @@
 
 /* In the order of docs/results.md. */
 static const struct record_table *const tables[] = {
-    &record_job,   &record_submission, &record_group, &record_artifact,
-    &record_usage, &record_timeline,   &record_cache, &record_cached,
-    &record_tests, &record_test,       &record_leak,  &record_logs,
+    &record_run,    &record_run_file, &record_run_root, &record_job,      &record_submission,
+    &record_group,  &record_artifact, &record_usage,    &record_timeline, &record_cache,
+    &record_cached, &record_tests,    &record_test,     &record_leak,     &record_logs,
 };
 /* Those variants that are lines. */
-static const char *const lines[] = {"job", "step", "submission"};
+static const char *const lines[] = {"run", "job", "step", "submission"};
 
 static const struct {
     const char *type;  /* in the schema: of it, or of what it is an array of */

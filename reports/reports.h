@@ -348,6 +348,59 @@ int reports_out_keep_tests(struct reports_out *out, struct reports_tests *tests,
 int reports_out_read_tests(const struct reports_out *out, const struct reports_tests *tests,
                            struct strbuf *to);
 
+/* ---- what a run says of itself ---- */
+
+/* A file that the run's jobs come from, as it was read. */
+struct reports_run_file {
+    const char *file; /* a job file as given; an included one by its absolute path */
+    bool included;
+    bool has_sha256;
+    unsigned char sha256[32];
+};
+struct reports_run_root {
+    const char *root;   /* its name in the job file */
+    const char *file;   /* that job file */
+    const char *digest; /* by what it is known; NULL: it is not */
+    bool locked;        /* it was held to what the lock file says */
+};
+enum reports_outcome {
+    REPORTS_NOT_ENDED,
+    REPORTS_FINISHED,    /* all jobs have a result of their own */
+    REPORTS_INTERRUPTED, /* somebody interrupted it */
+    REPORTS_TIME_OVER,   /* its own time was over (--timeout) */
+    REPORTS_NOT_BEGUN,   /* what jobs need could not be made ready */
+    REPORTS_OUTCOME_COUNT,
+};
+/* The first line of results.jsonl. What is not known is NULL or 0. */
+struct reports_run_record {
+    const char *run;              /* its id */
+    const char *const *command;   /* the command line, NULL-terminated */
+    const char *host;             /* the machine's name */
+    const char *kernel, *cgroups; /* in words */
+    const char *cpu;              /* what the processors are called */
+    unsigned cpus;                /* how many of them the run may use */
+    uint64_t memory_bytes;        /* of the machine */
+    bool rootless;
+    unsigned slots;
+    size_t jobs;
+    struct timespec started; /* CLOCK_REALTIME, before anything was made ready */
+    const struct reports_run_file *files;
+    size_t n_files;
+    const struct reports_run_root *roots;
+    size_t n_roots;
+    const char *const *unenforced; /* keys, NULL-terminated */
+    uint64_t preparing_ms;         /* until the first job could start */
+    /* from here on: of a run that has ended */
+    enum reports_outcome outcome;
+    struct timespec ended;
+    uint64_t wall_ms; /* since it was started */
+    size_t verdicts[REPORTS_VERDICT_COUNT];
+};
+/* Writes that line, which must be the first, or writes it anew where it stands. Once other lines
+ * have followed, it has room for all that is known at the end and for nothing else: -EOVERFLOW. */
+int reports_jsonl_put_run(struct reports_out *out, const struct reports_run_record *record,
+                          struct cupel_error *err);
+
 /* results.jsonl: one line a job (and one a step, id "job/step", where steps are named), appended
  * whole as each finishes, so that what finished is reported whatever happens to the run. */
 int reports_jsonl_append(struct reports_out *out, const struct reports_result *result,

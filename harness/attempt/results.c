@@ -124,14 +124,11 @@ static const struct reports_judged_case *case_of(struct arena *arena, const stru
     return of;
 }
 
-/* Returns by what the root is known; NULL: it is not, or has not been made. The layer over the
- * host's files says nothing of them. */
-static const char *digest_of(const struct run *run, const struct instance *in, struct arena *arena)
+/* The layer over the host's files says nothing of them. */
+const char *results_root_digest(const struct cache_root *root, enum jobs_root_kind kind,
+                                struct arena *arena)
 {
-    const struct cache_root *root = run->roots != NULL ? &run->roots[in->root] : NULL;
-
-    if (root == NULL || root->n_layers == 0 ||
-        in->plan->roots[in->job->root].kind == JOBS_ROOT_HOST)
+    if (root->n_layers == 0 || kind == JOBS_ROOT_HOST)
         return NULL;
     if (root->digest[0] != '\0')
         return arena_printf(arena, "sha256:%s", root->digest);
@@ -146,7 +143,10 @@ void results_describe(const struct run *run, const struct instance *in, struct a
     r->suite = in->plan->name;
     r->file = in->plan->file;
     r->line = (unsigned)in->job->own_line;
-    r->root_digest = digest_of(run, in, arena);
+    r->root_digest =
+        run->roots != NULL
+            ? results_root_digest(&run->roots[in->root], in->plan->roots[in->job->root].kind, arena)
+            : NULL;
     r->description = in->job->description;
     r->harmless = verdict_is_allowed(in->job, r->verdict, r->exit);
     r->tags = in->job->tags;

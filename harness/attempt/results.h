@@ -5,6 +5,9 @@
 
 #include "harness/run/run.h"
 
+/* Returns by what a root is known; NULL: it is not, or has not been made. */
+const char *results_root_digest(const struct cache_root *root, enum jobs_root_kind kind,
+                                struct arena *arena);
 /* Adds what is known of a job anyway. */
 void results_describe(const struct run *run, const struct instance *in, struct arena *arena,
                       struct reports_result *r);

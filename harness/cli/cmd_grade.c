@@ -209,6 +209,7 @@ int cli_grade(int argc, char **argv)
         code = cli_allow_devices(&command, &a.devices, &a.o.run.allow_devices);
         if (code == 0) /* argv[-1] is the program's own name: see main */
             code = cli_take_rights(argv - 1, CLI_RIGHTS_TO_RUN);
+        a.o.run.command = (const char *const *)argv - 1;
         if (code == 0)
             code = read_named(&a, &words, &g);
         if (code == 0)

@@ -360,6 +360,7 @@ static int run_now(struct run_arguments *a, char **full_argv, const struct cli_w
     if (code != 0)
         return code;
     take_watched(a);
+    a->o.command = (const char *const *)full_argv;
     return run_files(a, words->word, (size_t)words->n);
 }
 

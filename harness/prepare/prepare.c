@@ -16,6 +16,7 @@
 #include "harness/prepare/networks.h"
 #include "harness/prepare/roots.h"
 #include "harness/prepare/run_instances.h"
+#include "harness/prepare/run_record.h"
 #include "harness/prepare/secrets.h"
 #include "harness/prepare/unbegun.h"
 #include "harness/prepare/unprivileged.h"
@@ -341,6 +342,12 @@ static int step_secrets(struct preparation *s)
     return r;
 }
 
+/* Says what the run is before its roots are made. */
+static int step_record(struct preparation *s)
+{
+    return run_record_begin(s->options, &s->p, s->err);
+}
+
 static int step_roots(struct preparation *s)
 {
     return roots_make(s->options, &s->p, s->err);
@@ -448,7 +455,7 @@ static int step_manifest(struct preparation *s)
 
     if (r == 0 && s->options->out != NULL)
         r = manifest_run(s->options, &s->p.run, s->err);
-    return r;
+    return r == 0 ? run_record_prepared(&s->p, s->err) : r;
 }
 
 /* ---- all of it ---- */
@@ -476,6 +483,7 @@ static const struct {
     {"run-texts", step_texts},
     {"run-signals", step_signals},
     {"run-secrets", step_secrets},
+    {"run-record", step_record},
     {"run-roots", step_roots},
     {"run-users", step_users},
     {"run-networks", step_networks},
@@ -529,7 +537,7 @@ static int run_steps(struct preparation *s)
 }
 
 /* A run that was begun has a report, whatever ended it; unless a report would show a secret. */
-static void report_unbegun(const struct run_options *options, const struct prepared *p,
+static void report_unbegun(const struct run_options *options, struct prepared *p,
                            const struct cupel_error *why)
 {
     struct cupel_error err;
@@ -545,7 +553,8 @@ int prepare_run(const struct run_options *options, struct prepared *ret, struct 
 {
     struct preparation s = {
         .options = options,
-        .p = {.run = {.templates = -EBADF,
+        .p = {.began_ns = clock_monotonic_ns(),
+              .run = {.templates = -EBADF,
                       .views_fd = -EBADF,
                       .trace = -EBADF,
                       .snapshots = -EBADF,
@@ -553,7 +562,10 @@ int prepare_run(const struct run_options *options, struct prepared *ret, struct 
               .signals = INTERRUPT_INIT},
         .err = err,
     };
-    int r = run_steps(&s);
+    int r;
+
+    (void)clock_gettime(CLOCK_REALTIME, &s.p.began);
+    r = run_steps(&s);
 
     aside_wait(s.filters);
     cache_host_look_end(s.host_look);
@@ -600,6 +612,7 @@ void prepared_end(struct prepared *p)
     cgroup_host_free(p->host);
     networks_close(&p->run);
     secrets_forget(&p->run);
+    run_record_free(p);
     kept_verdicts_free(&p->run);
     cached_results_free(&p->run);
     git_inputs_free(&p->run);

@@ -8,8 +8,12 @@
 #include "harness/run/rundir.h"
 #include "reports/reports.h"
 
+struct run_record;
 struct prepared {
     struct run run;
+    struct timespec began;     /* CLOCK_REALTIME, before anything was prepared */
+    uint64_t began_ns;         /* the same, CLOCK_MONOTONIC */
+    struct run_record *record; /* what its results say of it; NULL: not yet, or it has none */
     struct rundir *dir;
     struct cache *cache;
     struct cgroup_host *host;
@@ -41,6 +45,12 @@ bool kept_verdicts_has(const struct run *run, size_t instance);
 /* Brings back the result of a job that was found, with its logs; names and limits are not in it. */
 int kept_verdicts_restore(struct prepared *p, size_t instance, struct arena *arena,
                           struct reports_result *ret, struct cupel_error *err);
+/* Says in the first line of the results what its job files hash to: while there is nothing else to
+ * do, since that takes a library. */
+int run_record_hash(struct prepared *p, struct cupel_error *err);
+/* Says there that the run has ended, and how; `results` has one for each instance. */
+int run_record_end(struct prepared *p, enum reports_outcome outcome,
+                   struct reports_result *const *results, struct cupel_error *err);
 void prepared_end(struct prepared *p);
 /* Jobs that come later, over roots that the run has: checks whether this host can hold what they
  * ask for, as prepare_run does for those of the options' files. */

@@ -5,11 +5,12 @@
 #include "harness/prepare/unbegun.h"
 
 #include "harness/attempt/results.h"
+#include "harness/prepare/run_record.h"
 #include "harness/run/run_options.h"
 
 #include <unistd.h>
 
-int unbegun_report(const struct run_options *options, const struct prepared *p,
+int unbegun_report(const struct run_options *options, struct prepared *p,
                    enum reports_verdict verdict, const char *why, struct cupel_error *err)
 {
     size_t n = p->run.n_instances;
@@ -19,7 +20,7 @@ int unbegun_report(const struct run_options *options, const struct prepared *p,
     bool cancelled = verdict == REPORTS_CANCELLED;
     struct reports_run run = {
         .name = options->plans[0]->name, .n_results = n, .interrupted = cancelled};
-    int r = 0;
+    int r = run_record_begin(options, p, err); /* if it has not */
 
     for (size_t i = 0; i < n; i++) {
         struct reports_result *result =
@@ -35,6 +36,8 @@ int unbegun_report(const struct run_options *options, const struct prepared *p,
     (void)gethostname(hostname, sizeof(hostname) - 1);
     run.hostname = hostname;
     run.results = results;
+    if (r == 0)
+        r = run_record_end(p, cancelled ? REPORTS_INTERRUPTED : REPORTS_NOT_BEGUN, results, err);
     if (r == 0)
         r = reports_junit_write(p->run.out, &run, err);
     if (cancelled)

@@ -33,7 +33,7 @@ static int write_texts(int to, const char *text, size_t len, const struct jobs_p
     return r;
 }
 
-/* Copies what was loaded from standard input, or else what is in the file now. */
+/* Copies what was loaded, or, of a text that the caller had, what is in the file now. */
 static int copy_text(const struct jobs_plan *plan, int dirfd, const char *name)
 {
     const char *text = plan->text;

@@ -6,7 +6,7 @@
 #include "harness/run/run.h"
 #include "harness/run/run_options.h"
 
-/* Copies each job file's text as it is now into the run's directory, with what the plan has
+/* Copies each job file's text, as it was loaded, into the run's directory, with what the plan has
  * included (behind NULs: path, text, path, text); a plan that comes from no file
  * is left out. */
 int manifest_texts(const struct run_options *options, int run_dirfd, struct cupel_error *err);

@@ -20,6 +20,7 @@ struct run_options {
     unsigned slots; /* -j */
     bool no_ahead;  /* --no-ahead: no job is prepared while others run */
     bool has_slots; /* slots are started once it is prepared, the first one for the first job */
+    const char *const *command;   /* the command line, for the run's record; or NULL */
     const struct strbuf *earlier; /* noted in it for a run that continues this one; or NULL */
     const char *out;              /* --out; NULL: no reports, and no console (a session) */
     /* without that: logs and artifacts go to the run's directory in the store, and go with it */

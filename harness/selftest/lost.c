@@ -50,13 +50,20 @@ _Noreturn static void run_in(const char *store, char *file, char *out)
     _exit(127);
 }
 
-/* Reads the verdict and evidence of the one line of results; malloc'ed, or NULL. */
+/* Reads the line of the one job of a run, behind the run's own; NULL: there is none. */
 static json_t *read_result(const char *out)
 {
     cleanup_free char *path = xasprintf("%s/results.jsonl", out);
+    FILE *f = fopen(path, "re");
+    json_t *line = NULL;
     json_error_t ignored;
 
-    return json_load_file(path, JSON_DISABLE_EOF_CHECK, &ignored);
+    while (f != NULL && (line = json_loadf(f, JSON_DISABLE_EOF_CHECK, &ignored)) != NULL &&
+           json_object_get(line, "verdict") == NULL)
+        json_decref(line);
+    if (f != NULL)
+        (void)fclose(f);
+    return line;
 }
 
 static void judge_result(json_t *result, int status, struct verdict *v)

@@ -89,6 +89,14 @@ static int run_plan(struct selftest_scene *s, enum lane lane, const struct jobs_
     return r;
 }
 
+/* Says whether a line is about the run as a whole. */
+static bool is_of_run(const json_t *line)
+{
+    const char *type = json_string_value(json_object_get(line, "type"));
+
+    return type != NULL && str_eq(type, "run");
+}
+
 static int read_results(struct selftest_scene *s, struct cupel_error *err)
 {
     cleanup_free char *path = xasprintf("%s/results.jsonl", s->out), *text = NULL;
@@ -106,6 +114,10 @@ static int read_results(struct selftest_scene *s, struct cupel_error *err)
         rest = line + strcspn(line, "\n");
         object = json_loadb(line, (size_t)(rest - line), JSON_REJECT_DUPLICATES, NULL);
         rest += *rest == '\n';
+        if (line == text && is_of_run(object)) {
+            json_decref(object);
+            continue;
+        }
         if (object == NULL ||
             json_object_get(s->results, json_string_value(json_object_get(object, "id"))) != NULL)
             s->bad_lines++;

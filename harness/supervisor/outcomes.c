@@ -433,6 +433,15 @@ int outcomes_exit_code(const struct supervisor *s)
     return code;
 }
 
+void outcomes_expect(struct supervisor *s)
+{
+    struct cupel_error err;
+
+    reports_junit_expect();
+    if (run_record_hash(&s->p, &err) < 0)
+        report_failure(s, &err);
+}
+
 int outcomes_report(struct supervisor *s, struct cupel_error *err)
 {
     char hostname[128] = "localhost";
@@ -448,7 +457,13 @@ int outcomes_report(struct supervisor *s, struct cupel_error *err)
 
     (void)gethostname(hostname, sizeof(hostname) - 1);
     run.hostname = hostname;
-    r = reports_junit_write(s->p.run.out, &run, err);
+    r = run_record_end(&s->p,
+                       s->cancelled > 0 ? REPORTS_INTERRUPTED
+                       : s->time_up     ? REPORTS_TIME_OVER
+                                        : REPORTS_FINISHED,
+                       s->results, err);
+    if (r == 0)
+        r = reports_junit_write(s->p.run.out, &run, err);
     reports_console_summary(s->p.console, &run);
     if (r == 0)
         r = reports_out_check(s->p.run.out, &run, err);

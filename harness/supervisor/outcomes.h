@@ -21,6 +21,8 @@ void outcomes_cached(struct supervisor *s, size_t instance);
 void outcomes_abandon(void *data, size_t job);
 /* Makes room for the logs and artifacts of the job's next attempt. */
 void outcomes_make_room(struct supervisor *s, size_t instance);
+/* Gets ready for the reports at the end, while there is nothing else to do. */
+void outcomes_expect(struct supervisor *s);
 /* Writes the reports of the whole run; returns the first error in writing any. */
 int outcomes_report(struct supervisor *s, struct cupel_error *err);
 /* Returns the program's exit code. */

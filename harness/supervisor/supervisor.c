@@ -265,7 +265,7 @@ static void supervisor_loop(struct supervisor *s)
 
     dispatch(s);
     if (s->p.run.out != NULL)
-        reports_junit_expect(); /* while slots start the first jobs */
+        outcomes_expect(s); /* while slots start the first jobs */
     while (!schedule_done(s->schedule)) {
         int n = epoll_wait(s->epoll, events, (int)ARRAY_SIZE(events), -1);
 

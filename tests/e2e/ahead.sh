@@ -56,9 +56,9 @@ hold_one() {
     expect wait_until 30 sleeps
     expect wait_until 30 held
 }
-said() { jq -c '[.id, .verdict, .exit, .attempts, .evidence]' out/results.jsonl; }
+said() { jq -c '[.id, .verdict, .exit, .attempts, .evidence]' <(job_lines out); }
 gone() { ! kill -0 "$1" 2>/dev/null; }
-ids() { jq -r .id out/results.jsonl | tr '\n' ' '; }
+ids() { jq -r .id <(job_lines out) | tr '\n' ' '; }
 every='first n0 n1 n2 n3 n4 n5 n6 n7 n8 n9'
 
 with_ten >ten.yaml
@@ -90,7 +90,7 @@ expect_verdict n passed
 expect_result n ".usage.wall_seconds < $limit"
 expect_equal "$(jq -s 'def from: (.started[0:19] + "Z" | fromdate) + (.started[20:23] | tonumber / 1000);
     (.[] | select(.id == "first")) as $a | (.[] | select(.id == "n")) as $b |
-    ($b | from) - ($a | from) > 2' out/results.jsonl)" true
+    ($b | from) - ($a | from) > 2' <(job_lines out))" true
 
 it "a prepared command, or its PID 1, that is killed: the job is set up anew when its turn comes"
 whose=(one)
@@ -179,7 +179,7 @@ cupel_wait
 expect_exit 1
 expect_verdict n failed
 expect_verdict n0 skipped
-expect_equal "$(jq -r .id out/results.jsonl | wc -l)" 12
+expect_equal "$(jq -r .id <(job_lines out) | wc -l)" 12
 expect_clean
 
 it "a command that cannot be set up or executed is what it is without"

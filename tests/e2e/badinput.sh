@@ -50,7 +50,7 @@ YAML
 cupel_run user.yaml
 one_error 2 "user\.yaml:4:26: there is no user 'nobdy' in the root 'host', did you mean 'nobody'\?"
 expect_stderr 'its /etc/passwd has root, daemon, '
-expect_equal "$(jq -r '"\(.id) \(.verdict) \(.attempts)"' "$T/out/results.jsonl" | xargs)" 'before error null a error null'
+expect_equal "$(jq -r '"\(.id) \(.verdict) \(.attempts)"' <(job_lines) | xargs)" 'before error null a error null'
 expect_evidence before "no user 'nobdy'"
 expect_junit_valid
 

@@ -66,7 +66,7 @@ expect_log client '^eth0 lo $'
 it "one of a bridge brings the others"
 cupel_run cluster.yaml --only client
 expect_exit 0
-expect_equal "$(wc -l <out/results.jsonl)" 4
+expect_equal "$(job_lines out | wc -l)" 4
 
 it "too few slots are refused before anything runs, with what to say"
 cupel_run cluster.yaml -j 3

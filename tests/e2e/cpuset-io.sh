@@ -112,7 +112,7 @@ else
             done
         done
         # who has the same core has it one after the other
-        jq -rs 'map(select(.usage.wall_seconds != null and .job != "other")) | .[] | "\(.started) \(.usage.wall_seconds) \(.job)"' out/results.jsonl |
+        jq -rs 'map(select(.usage.wall_seconds != null and .job != "other")) | .[] | "\(.started) \(.usage.wall_seconds) \(.job)"' <(job_lines out) |
             sort | while read -r started took job; do
             echo "$(cpus_of "$job" | head -n 1) $(date -d "$started" +%s.%N) $took"
         done | awk '{if ($2 < ends[$1]) {print "at once on " $1; exit} ends[$1] = $2 + $3 - 0.002}' >overlaps

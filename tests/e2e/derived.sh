@@ -300,7 +300,7 @@ expect_exit 130
 expect_stderr "interrupted while root 'tools' was made"
 expect_clean
 expect_equal "$(ls cache/cupel/tmp)" ''
-expect_equal "$(jq -r .verdict out/results.jsonl | sort -u)" cancelled
+expect_equal "$(jq -r .verdict <(job_lines out) | sort -u)" cancelled
 
 it "the store has it as any other layer"
 run_cupel rootfs list

@@ -75,10 +75,10 @@ cupel_run fills.yaml -j 2
 it "disk-limit, each time"
 expect_exit 1
 for job in large deleted truncated child directories; do
-    expect_equal "$job $(jq -r --arg job "$job-" 'select(.job | startswith($job)) | .verdict' out/results.jsonl | sort | uniq -c | xargs)" \
+    expect_equal "$job $(jq -r --arg job "$job-" 'select(.job | startswith($job)) | .verdict' <(job_lines out) | sort | uniq -c | xargs)" \
         "$job $times disk-limit"
 done
-if jq -r .evidence out/results.jsonl | grep -q 'that the kernel refused'; then
+if jq -r .evidence <(job_lines out) | grep -q 'that the kernel refused'; then
     expect_evidence deleted-1 "exit code 1, expected 0, after [0-9]+ writes? that the kernel refused at the disk limit 10 MiB"
     expect_evidence directories-1 "after 1 file that the kernel refused at the inode limit 60"
     it "what takes a block counts, whatever it is"
@@ -96,7 +96,7 @@ fi
 
 it "failed, where nothing was refused, however little was left"
 for job in near last-inodes; do
-    expect_equal "$job $(jq -r --arg job "$job-" 'select(.job | startswith($job)) | .verdict' out/results.jsonl | sort | uniq -c | xargs)" \
+    expect_equal "$job $(jq -r --arg job "$job-" 'select(.job | startswith($job)) | .verdict' <(job_lines out) | sort | uniq -c | xargs)" \
         "$job $times failed"
 done
 

@@ -147,7 +147,7 @@ END
 # overlaps A B: whether B started while A ran.
 overlaps() {
     jq -rs --arg a "$1" --arg b "$2" 'def at: (.started | sub("\\.[0-9]+Z$"; "Z") | fromdate) + ((.started | capture("\\.(?<f>[0-9]+)Z").f | tonumber) / 1000);
-        map({key: .id, value: .}) | from_entries | (.[$b] | at) < (.[$a] | at + .usage.wall_seconds - 0.1)' "$T/out/results.jsonl" | grep -q true
+        map({key: .id, value: .}) | from_entries | (.[$b] | at) < (.[$a] | at + .usage.wall_seconds - 0.1)' <(job_lines) | grep -q true
 }
 around memory.limit_in_bytes 500M memory.max 500M
 cupel_run admission.yaml -j 4

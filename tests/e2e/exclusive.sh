@@ -26,7 +26,7 @@ most() {
         | (.started | sub("\\.(?<ms>[0-9]+)Z"; "Z") | fromdate) as $s
         | (.started | capture("\\.(?<ms>[0-9]+)Z").ms | tonumber / 1000) as $ms
         | {at: ($s + $ms), by: 1}, {at: ($s + $ms + .usage.wall_seconds - 0.01), by: -1}]
-        | sort_by(.at, .by) | reduce .[] as $e ({n: 0, most: 0}; .n += $e.by | .most = ([.most, .n] | max)) | .most' "$T/out/results.jsonl"
+        | sort_by(.at, .by) | reduce .[] as $e ({n: 0, most: 0}; .n += $e.by | .most = ([.most, .n] | max)) | .most' <(job_lines)
 }
 
 it "jobs that name the same thing run one after the other, in two files too, and hold up nobody else"
@@ -74,7 +74,7 @@ done
 cupel_wait
 expect_exit 0
 expect_equal "$(most .)" 1
-expect_equal "$(jq -rs 'sort_by(.started)[].id' out/results.jsonl | tr '\n' ' ')" "first wide after two "
+expect_equal "$(jq -rs 'sort_by(.started)[].id' <(job_lines out) | tr '\n' ' ')" "first wide after two "
 expect_result wide '.notes == ["it takes 8 slots, and there are 2 (-j): it ran alone"]'
 expect_result two '.notes == null'
 

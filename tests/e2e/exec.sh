@@ -120,11 +120,11 @@ in_exec --result result --limit memory=64M --limit wall=10s -- sh -c 'exit 4'
 expect_equal "$(wc -l <result)" 1
 expect_equal "$(jq -c '[.type, .slot, has("file"), has("line")]' result)" '["job",1,false,false]'
 keys='del(.started, .usage, .file, .line) | keys - ["logs"]'
-expect_equal "$(jq -c "$keys" result)" "$(jq -c "$keys" out/results.jsonl)"
+expect_equal "$(jq -c "$keys" result)" "$(jq -c "$keys" <(job_lines out))"
 # what only a look at a running command tells is there where it ran for long enough, on a busy machine
 usage='.usage | keys - ["major_faults", "max_rss_bytes", "memory_anonymous_peak_bytes", "memory_held_peak_bytes", "run_queue_wait_seconds", "thrashing_seconds"]'
-expect_equal "$(jq -c "$usage" result)" "$(jq -c "$usage" out/results.jsonl)"
-expect_equal "$(jq -c '[.id, .verdict, .exit, .limits]' result)" "$(jq -c '[.id, .verdict, .exit, .limits]' out/results.jsonl)"
+expect_equal "$(jq -c "$usage" result)" "$(jq -c "$usage" <(job_lines out))"
+expect_equal "$(jq -c '[.id, .verdict, .exit, .limits]' result)" "$(jq -c '[.id, .verdict, .exit, .limits]' <(job_lines out))"
 
 it "a descriptor is appended to by many, and a name tells them apart"
 for i in 1 2 3; do

@@ -78,13 +78,13 @@ cupel_run ok.yaml --only 'b-*'
 expect_exit 0
 expect_verdict a-one passed
 expect_verdict b-two passed
-expect_equal "$(wc -l <"$T/out/results.jsonl")" 2
+expect_equal "$(job_lines | wc -l)" 2
 
 it "--tag runs what carries it"
 cupel_run ok.yaml --tag odd
 expect_exit 0
 expect_verdict c-three passed
-expect_equal "$(wc -l <"$T/out/results.jsonl")" 1
+expect_equal "$(job_lines | wc -l)" 1
 
 it "--fail-fast starts nothing after a failure"
 cupel_run fails.yaml -j 1 --fail-fast

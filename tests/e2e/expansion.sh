@@ -12,7 +12,7 @@ rootfs: {plain: {tar: root.tar}}
 params: {LEVEL: "1"}
 defaults: {rootfs: plain, limits: {wall: 1m}}
 '
-ids() { jq -r "select(.step == null)${1:-} | .id" "$T/out/results.jsonl" | sort | tr '\n' ' '; }
+ids() { jq -r "select(.step == null)${1:-} | .id" <(job_lines) | sort | tr '\n' ' '; }
 
 it "each instance has its values, in its text and its environment, and starts from its own"
 {
@@ -257,7 +257,7 @@ long=$(printf 'x%.0s' {1..400})
 } >long.yaml
 cupel_run long.yaml
 expect_exit 0
-expect_equal "$(jq -r .logs.stdout out/results.jsonl | sort -u | wc -l)" 2
+expect_equal "$(jq -r .logs.stdout <(job_lines out) | sort -u | wc -l)" 2
 expect_equal "$(cat "out/$(result "a/A=${long}y,B=$long" .logs.stdout)")" "${long}y"
 expect_clean
 all_done

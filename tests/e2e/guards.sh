@@ -125,7 +125,7 @@ it "instructions: the reports of 200 results and of 400"
 report=$build/tests/guards/guard_report
 if valgrind_is_there && counted report "$report" 1 out-0 && start=$COUNT && counted report "$report" 200 out-1; then
     once=$COUNT
-    expect_equal "$(wc -l <out-1/results.jsonl) $(grep -c '<testcase' out-1/junit.xml)" "200 200"
+    expect_equal "$(job_lines out-1 | wc -l) $(grep -c '<testcase' out-1/junit.xml)" "200 200"
     expect_recorded instructions-report-200 "$once" "$compiled"
     counted report "$report" 400 out-2 && expect_linear reports "$once" "$COUNT" "$start"
 fi
@@ -301,7 +301,7 @@ YAML
     (grouped unshare --mount --pid --net --ipc --fork --kill-child --mount-proc bash around.sh "$CUPEL" run -j 2 \
         --out "$T/out" ends.yaml) >around.out 2>&1 </dev/null || STATUS=$?
     if ((STATUS == 0)); then good; else bad "left behind, or not run:" "$(tail -n 20 around.out)"; fi
-    expect_equal "$(jq -r .verdict out/results.jsonl | sort | uniq -c | tr -s ' ' | paste -sd ';')" \
+    expect_equal "$(jq -r .verdict <(job_lines out) | sort | uniq -c | tr -s ' ' | paste -sd ';')" \
         " 1 failed; 1 memory-limit; 4 passed; 1 timeout"
     expect_clean
 fi

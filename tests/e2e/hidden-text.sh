@@ -33,8 +33,8 @@ expect_not sends_marks stdout stderr out/junit.xml out/results.jsonl
 expect sends_marks out/logs/loud.stdout
 expect_junit_valid
 expect_stderr '\\u009B\\u200B\\u202E|\\x9B'
-expect_equal "$(jq -r '.artifacts[0].path' out/results.jsonl)" "artifacts/loud/work/n$marks"
-expect_equal "$(jq -r '.description' out/results.jsonl)" $'a \u202e description \u200b \U000e0041'
+expect_equal "$(jq -r '.artifacts[0].path' <(job_lines out))" "artifacts/loud/work/n$marks"
+expect_equal "$(jq -r '.description' <(job_lines out))" $'a \u202e description \u200b \U000e0041'
 it "list and validate, of the file's own words"
 run_cupel list job.yaml
 expect_exit 0

@@ -97,7 +97,7 @@ expect_clean
 it "what a job takes files of is part of what --only selects"
 cupel_run jobs.yaml --only third
 expect_exit 0
-expect_equal "$(jq -r .id out/results.jsonl | tr '\n' ' ')" "base build cow second third "
+expect_equal "$(jq -r .id <(job_lines out) | tr '\n' ' ')" "base build cow second third "
 
 cat >bad.yaml <<'YAML'
 cupel: 1

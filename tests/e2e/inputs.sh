@@ -73,7 +73,7 @@ jobs: {a: {retries: 3, inputs: [{from: sub/sol.c, to: /w/x}], run: [/bin/cat, /w
 YAML
 cupel_run retried.yaml
 expect_verdict a invalid-submission
-expect_equal "$(jq '.previous_attempts // [] | length' "$T/out/results.jsonl" | tail -n 1)" 0
+expect_equal "$(jq '.previous_attempts // [] | length' <(job_lines) | tail -n 1)" 0
 
 it "without untrusted, what is not there is an error of the job file"
 cat >missing.yaml <<'YAML'

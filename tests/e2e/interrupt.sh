@@ -56,7 +56,7 @@ ended() {
     local status=0
     wait "${pids[$1]}" || status=$?
     expect_equal "$status" 130
-    expect_equal "$(jq -r '.id + " " + .verdict' "out-$1/results.jsonl" | sort | tr '\n' ' ')" "j cancelled k cancelled "
+    expect_equal "$(jq -r '.id + " " + .verdict' <(job_lines "out-$1") | sort | tr '\n' ' ')" "j cancelled k cancelled "
     expect grep -q '<testsuites' "out-$1/junit.xml"
     expect_equal "$(grep -c 'error: interrupted' "stderr-$1")" 1
 }

@@ -144,10 +144,10 @@ host_passwd=$(sha256sum /etc/passwd)
 cupel_run isolation.yaml
 
 it "everything ran"
-for id in $(jq -r .id "$T/out/results.jsonl"); do
+for id in $(jq -r .id <(job_lines)); do
     expect_verdict "$id" passed
 done
-expect_equal "$(wc -l <"$T/out/results.jsonl")" 23
+expect_equal "$(job_lines | wc -l)" 23
 expect_clean
 expect_junit_valid
 

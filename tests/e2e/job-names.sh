@@ -22,7 +22,7 @@ mkdir -p tree/bin && cp "$(command -v busybox)" tree/bin/ && tar -C tree -cf roo
 it "two files with a job of one name: each has its own"
 cupel_run a/grade.yaml b/grade.yaml --keep-failed
 expect_exit 1
-expect_equal "$(jq -r .id out/results.jsonl | sort | tr '\n' ' ')" 'a/grade.yaml:sum b/grade.yaml:sum only-a only-b '
+expect_equal "$(jq -r .id <(job_lines out) | sort | tr '\n' ' ')" 'a/grade.yaml:sum b/grade.yaml:sum only-a only-b '
 for dir in a b; do
     log=$(result "$dir/grade.yaml:sum" .logs.stdout)
     expect_equal "$(cat "out/$log")" "sum of $dir"
@@ -41,9 +41,9 @@ expect_equal "$(find out/logs -name 'rootfs*' -printf '%f\n' | sort | tr '\n' ' 
 it "suites that tell the files apart come before the name; one file twice is counted"
 sed 's/^cupel: 1/&\nname: first/' a/grade.yaml >a/first.yaml
 cupel_run a/first.yaml b/grade.yaml --only sum
-expect_equal "$(jq -r .id out/results.jsonl | sort | tr '\n' ' ')" 'first.sum grade.sum '
+expect_equal "$(jq -r .id <(job_lines out) | sort | tr '\n' ' ')" 'first.sum grade.sum '
 cupel_run a/grade.yaml a/grade.yaml --only sum
-expect_equal "$(jq -r .id out/results.jsonl | sort | tr '\n' ' ')" 'a/grade.yaml:sum a/grade.yaml:sum#2 '
+expect_equal "$(jq -r .id <(job_lines out) | sort | tr '\n' ' ')" 'a/grade.yaml:sum a/grade.yaml:sum#2 '
 
 # Names that are one to something on their way: a file system without case, a path, an XML reader, an escape, a cut.
 it "names as people have them, and such that could fall together"
@@ -64,15 +64,15 @@ print(json.dumps({'cupel': 1, 'rootfs': {'plain': {'tar': 'root.tar'}}, 'default
 PY
 cupel_run names.yaml
 expect_exit 0
-expect_equal "$(jq -r .id out/results.jsonl | sort | uniq -d)" ''
-expect_equal "$(jq -r 'select(.step == null) | .logs.stdout, (.artifacts[0].path | split("/")[1])' out/results.jsonl | tr '[:upper:]' '[:lower:]' | sort | uniq -d)" ''
+expect_equal "$(jq -r .id <(job_lines out) | sort | uniq -d)" ''
+expect_equal "$(jq -r 'select(.step == null) | .logs.stdout, (.artifacts[0].path | split("/")[1])' <(job_lines out) | tr '[:upper:]' '[:lower:]' | sort | uniq -d)" ''
 expect_equal "$(cases | sort | uniq -d)" ''
 expect_junit_valid
 python3 - >wrong <<'PY'
 import json
 for line in open('out/results.jsonl'):
     r = json.loads(line)
-    if 'step' not in r and (open('out/' + r['logs']['stdout']).read() != r['job'] + '\n' or r['id'] != r['job']
+    if r['type'] == 'job' and (open('out/' + r['logs']['stdout']).read() != r['job'] + '\n' or r['id'] != r['job']
                             or [open('out/' + a).read() for a in r['artifacts']] != [r['job'] + '\n']):
         print(r['id'], r)
 PY
@@ -80,7 +80,7 @@ expect_equal "$(cat wrong)" ''
 expect_not [ -e planted ]
 expect_equal "$(jq -r 'select(.step != null) | .id' out/results.jsonl | sort | tr '\n' ' ')" 'a/b#2 a/c '
 cupel_run names.yaml --only 'build linux' --only 'tést/*'
-expect_equal "$(jq -r .id out/results.jsonl | wc -l)" 3
+expect_equal "$(jq -r .id <(job_lines out) | wc -l)" 3
 run_cupel list names.yaml
 expect_stdout '^tést/gcc$'
 

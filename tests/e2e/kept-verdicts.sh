@@ -61,7 +61,7 @@ YAML
 kept() { jq -rs 'map(select(.cached)) | map(.id) | sort | join(" ")' "$T/out/results.jsonl"; }
 ran() { jq -rs 'map(select(.attempts and (.cached | not))) | map(.id) | sort | join(" ")' "$T/out/results.jsonl"; }
 # said: what the last run says, but for what tells that it was kept.
-said() { jq -cS 'del(.cached)' "$T/out/results.jsonl" | sort; }
+said() { jq -cS 'del(.cached)' <(job_lines) | sort; }
 verdicts() { "${as_who[@]}" "$CUPEL" cache list --json | jq 'map(select(.kind == "verdict")) | length'; }
 all='compile/SUB=broken compile/SUB=crash compile/SUB=right compile/SUB=wrong grade/SUB=crash/1 grade/SUB=crash/checked'
 all+=' grade/SUB=right/1 grade/SUB=right/2 grade/SUB=right/3 grade/SUB=right/checked grade/SUB=wrong/1 grade/SUB=wrong/2 grade/SUB=wrong/checked'

@@ -236,7 +236,7 @@ expect_exit 0
 expect_equal "$(kept_ids)" ""
 cupel_run many.yaml --keep-failed=2 -j 2
 expect_equal "$(jq -r 'select(.kept != null) | .id' out/results.jsonl | wc -l)" 2
-expect_equal "$(jq -r 'select(.kept == null) | .notes[]' out/results.jsonl)" "not kept: --keep-failed=2 keeps no more"
+expect_equal "$(jq -r 'select(.kept == null) | .notes[]' <(job_lines out))" "not kept: --keep-failed=2 keeps no more"
 
 it "list shows them, clean --kept removes them, by age as well"
 run_cupel list --kept

@@ -86,10 +86,10 @@ quietly() {
     "$@" >/dev/null 2>&1
 }
 results_are_sound() {
-    [[ ! -e out/results.jsonl ]] || jq -es 'all(.[]; .id != null and .verdict != null)' out/results.jsonl >/dev/null 2>&1
+    [[ ! -e out/results.jsonl ]] || jq -es 'all(.[]; .type == "run" or (.id != null and .verdict != null))' out/results.jsonl >/dev/null 2>&1
 }
 no_status_without_result() {
-    [[ -z $(comm -23 <(finished_ids) <(jq -r 'select(has("step") | not) | .id' out/results.jsonl 2>/dev/null | sort -u)) ]]
+    [[ -z $(comm -23 <(finished_ids) <(jq -r 'select(has("step") | not) | .id' <(job_lines out) 2>/dev/null | sort -u)) ]]
 }
 junit_is_sound() {
     [[ ! -e out/junit.xml ]] || xmllint --noout out/junit.xml 2>/dev/null
@@ -160,19 +160,19 @@ one_round() {
 # check COMMAND...: the command succeeds, or this round is told.
 check() {
     if "$@"; then good; else bad "$round" "does not hold: $*" "$(leftovers | head -n 20)" "$(seen)" \
-        "$(jq -r '"\(.id) \(.verdict) \(.evidence // "")"' out/results.jsonl 2>&1 | head -n 30)"; fi
+        "$(jq -r '"\(.id) \(.verdict) \(.evidence // "")"' <(job_lines out) 2>&1 | head -n 30)"; fi
 }
 # The supervisor lived on: every job has one result, only those that were hit are no passes, and the run says so.
 check_survived() {
     local errors others
     cupel_wait
-    others=$(jq -r 'select(has("step") | not) | .id' out/results.jsonl | sort | tr '\n' ' ')
+    others=$(jq -r 'select(has("step") | not) | .id' <(job_lines out) | sort | tr '\n' ' ')
     check [ "$others" = "$ids " ]
-    errors=$(jq -r 'select((has("step") | not) and .verdict == "error") | .id' out/results.jsonl)
-    others=$(jq -r 'select((has("step") | not) and .verdict != "error" and .verdict != "passed" and .verdict != "skipped")' out/results.jsonl)
+    errors=$(jq -r 'select((has("step") | not) and .verdict == "error") | .id' <(job_lines out))
+    others=$(jq -r 'select((has("step") | not) and .verdict != "error" and .verdict != "passed" and .verdict != "skipped")' <(job_lines out))
     check [ -z "$others" ]
     # `last` is skipped when what it needs was hit
-    others=$(jq -r 'select((has("step") | not) and .verdict == "skipped") | .id' out/results.jsonl)
+    others=$(jq -r 'select((has("step") | not) and .verdict == "skipped") | .id' <(job_lines out))
     check [ -z "$others" -o "$others" = last ]
     # shellcheck disable=SC2086
     check [ "$(wc -w <<<"$errors")" -le ${#victims[@]} ]
@@ -185,7 +185,7 @@ check_survived() {
     fi
     # whose job it was is told apart below, where the moment is known; here it must say what happened
     # a slot's child may just have been the mke2fs that makes its disk: then that was killed, and the evidence says so
-    check quietly jq -es 'all(.[] | select(.verdict == "error"); .evidence | test("died|vanished|mke2fs failed .wait status 0x9"))' out/results.jsonl
+    check quietly jq -es 'all(.[] | select(.verdict == "error"); .evidence | test("died|vanished|mke2fs failed .wait status 0x9"))' <(job_lines out)
     check [ -s out/junit.xml ]
     check [ "$(xmllint --xpath 'count(//testsuite)' out/junit.xml 2>/dev/null)" = 10 ]
 }

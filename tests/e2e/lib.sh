@@ -302,6 +302,13 @@ expect_said() {
     if cat "$T/stdout" "$T/stderr" | grep -qE -- "$1"; then good; else bad "nothing printed matches: $1" "$(seen)"; fi
 }
 
+# job_lines [DIR]: the lines of results.jsonl there (or in out), without the first one, which is the run's own.
+job_lines() {
+    grep -sv '^{"type":"run",' "${1:-$T/out}/results.jsonl"
+}
+has_job_lines() {
+    job_lines "$@" | grep -q .
+}
 # result ID JQ-FILTER: a field of a line of results.jsonl.
 result() {
     jq -r --arg id "$1" "select(.id == \$id) | $2" "$T/out/results.jsonl" 2>/dev/null

@@ -32,7 +32,7 @@ else
     watch_peak
     cupel_wait
     expect_exit 0
-    expect_equal "$(jq -r .verdict out/results.jsonl | sort | uniq -c | tr -s ' ')" " 2000 passed"
+    expect_equal "$(jq -r .verdict <(job_lines out) | sort | uniq -c | tr -s ' ')" " 2000 passed"
     expect [ "$PEAK" -gt 0 ]
     expect [ "$PEAK" -lt "$bound_of_many" ]
     expect_junit_valid

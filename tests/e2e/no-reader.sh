@@ -12,7 +12,7 @@ for i in range(40): # the tail of each is four KiB of the summary
 PY
 mkdir -p tree/bin && cp "$(command -v busybox)" tree/bin/ && for i in sh head tr fold; do ln -s busybox tree/bin/$i; done
 tar -C tree -cf root.tar .
-is_waiting() { [[ -s out/junit.xml && $(wc -l <out/results.jsonl) == 40 && $(awk '/^State/ {print $2}' "/proc/$1/status") == S ]]; }
+is_waiting() { [[ -s out/junit.xml && $(job_lines out | wc -l) == 40 && $(awk '/^State/ {print $2}' "/proc/$1/status") == S ]]; }
 
 for signal in TERM INT; do
     it "SIG$signal ends the wait for a reader of the console, with the reports written"
@@ -34,7 +34,7 @@ for signal in TERM INT; do
     wait $pid || STATUS=$?
     expect_exit 130
     expect xmllint --noout out/junit.xml
-    expect_equal "$(jq -r .verdict out/results.jsonl | sort | uniq -c | tr -d ' ')" 40failed
+    expect_equal "$(jq -r .verdict <(job_lines out) | sort | uniq -c | tr -d ' ')" 40failed
     kill $reader
     wait $reader 2>/dev/null
     expect_clean
@@ -69,6 +69,6 @@ PY
 STATUS=0
 (grouped python3 terminal.py "$CUPEL" run --out out -j 4 loud.yaml) >stdout 2>stderr </dev/null || STATUS=$?
 expect_exit 130
-expect_equal "$(wc -l <out/results.jsonl)" 40
+expect_equal "$(job_lines out | wc -l)" 40
 expect_clean
 all_done

@@ -110,7 +110,7 @@ while read -r -a planted; do
     expect_exit 0
     expect_equal "$(cat out/logs/bin.stdout)" said
     expect_equal "$(cat out/artifacts/bin/work/d/file)" new
-    expect_equal "$(jq -r .verdict out/results.jsonl)" passed
+    expect_equal "$(jq -r .verdict <(job_lines out))" passed
     expect xmllint --noout out/junit.xml
     expect_equal "$(cd out && find results.jsonl junit.xml* .gitignore logs artifacts ! \( -type f -links 1 \) ! -type d)" ''
 done <<'TABLE'
@@ -259,7 +259,7 @@ jobs:
   b: {retries: 1, run: "echo said; exit 1"}
   z: {needs: [a], inputs: [{from: sign, to: /sign, mode: ro}], run: "until [ -n \"$(cat /sign/go)\" ]; do sleep 0.05; done"}
 YAML
-of_a_and_b() { [[ $(jq -r .job out/results.jsonl 2>/dev/null | sort | tr -d '\n') == ab ]]; }
+of_a_and_b() { [[ $(jq -r .job <(job_lines out) 2>/dev/null | sort | tr -d '\n') == ab ]]; }
 rest='while the run went on: what was written there is lost$'
 for what in '' logs/a.stdout logs/attempt-1/b.stdout artifacts/a/tmp/x/y/3 artifacts/a; do
     rm -rf out && : >sign/go

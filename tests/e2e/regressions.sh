@@ -158,6 +158,6 @@ it "a flood from the first moment on is measured like any other"
 } >flood.yaml
 cupel_run flood.yaml -j 8
 expect_exit 1
-expect_equal "$(jq -s -c 'map([.verdict, .usage.output_bytes, .usage.wall_seconds != null]) | unique' "$T/out/results.jsonl")" '[["output-limit",65536,true]]'
+expect_equal "$(jq -s -c 'map([.verdict, .usage.output_bytes, .usage.wall_seconds != null]) | unique' <(job_lines))" '[["output-limit",65536,true]]'
 
 all_done

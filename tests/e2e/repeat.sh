@@ -84,7 +84,7 @@ for _ in 1 2 3; do
         cat out/logs/$job.stdout >$job.log
     done
 done
-expect_not grep -qs . out/results.jsonl
+expect_not has_job_lines
 touch shared/stop
 cupel_wait
 expect_exit 1

@@ -84,7 +84,7 @@ it "lines of every kind are as it says"
 cupel_run -j2 jobs.yaml
 expect_exit 1
 cat out/results.jsonl >all.jsonl
-expect_equal "$(jq -r .type all.jsonl | sort | uniq -c | xargs)" "12 job 3 step 2 submission"
+expect_equal "$(jq -r .type all.jsonl | sort | uniq -c | xargs)" "12 job 1 run 3 step 2 submission"
 if ! can_validate; then
     end_case_now_skipped "python3-jsonschema is not installed"
 else
@@ -108,6 +108,21 @@ expect_result steps/second ".line == $(grep -n 'name: second' jobs.yaml | cut -d
 expect_result elsewhere/far 'has("line") | not' # it is another file's
 expect_result needs '(has("slot") | not) and .verdict == "skipped"'
 expect_result again '.slot >= 1 and .previous_attempts[0].slot >= 1'
+
+it "the first line is about the run"
+head -n 1 all.jsonl >run.json
+the_run() {
+    if jq -e "$1" run.json >/dev/null; then good; else bad "does not hold of the run: $1" "$(cat run.json)"; fi
+}
+the_run '.type == "run" and .format == 1 and .slots == 2 and .jobs == 12 and .cpus >= 1 and .memory_bytes > 0'
+the_run ".version == \"$("$CUPEL" --version | cut -d' ' -f2)\" and (.commit == null or (.commit | test(\"^[0-9a-f]{40}(-dirty)?$\")))"
+the_run '.command[1:] == ["run", "-j2", "jobs.yaml"] or (.command | index("jobs.yaml"))'
+the_run ".host == \"$(uname -n)\" and .kernel == \"$(uname -srm)\" and (.cgroups | test(\"cgroup\"))"
+expect_equal "$(jq -r '.files[] | "\(.sha256)  \(.file)"' run.json | sed 's|  /.*/|  |')" "$(sha256sum jobs.yaml included.yaml)"
+the_run '[.files[].included] == [null, true] and .roots == [{root: "host", file: "jobs.yaml"}] and (has("unenforced") | not)'
+the_run '.outcome == "finished" and .wall_seconds >= .preparing_seconds and .preparing_seconds > 0'
+expect_equal "$(jq -cS .verdicts run.json)" "$(jq -csS 'map(select(.type == "job").verdict) | group_by(.) | map({key: .[0], value: length}) | from_entries' all.jsonl)"
+the_run ".started <= \"$(jq -rs 'map(.started // empty) | min' all.jsonl)\" and .ended > .started"
 
 it "an artifact says how long it is, and its SHA-256"
 expect_equal "$(jq -r 'select(.id == "files").artifacts[] | "\(.path | sub(".*/"; "")) \(.size_bytes) \(.sha256 != null)"' all.jsonl | xargs)" \
@@ -141,7 +156,54 @@ YAML
     expect_equal "$(result two .root_digest)" "$(result one .root_digest)"
     expect_result three ".root_digest | test(\"^[0-9a-f]{64}$\") and . != \"$(result one .root_digest)\""
     expect_result four 'has("root_digest") | not'
+    head -n 1 out/results.jsonl >run.json
+    the_run "[.roots[] | [.root, .digest]] == [[\"host\", null], [\"base\", \"$(result one .root_digest)\"], [\"made\", \"$(result three .root_digest)\"]]"
+    the_run '[.roots[].locked] == [null, null, null]'
+    grep -v '^  four' rooted.yaml >locked.yaml
+    run_cupel rootfs lock locked.yaml
+    expect_exit 0
+    cupel_run --locked locked.yaml
+    expect_exit 0
+    head -n 1 out/results.jsonl >run.json
+    the_run '[.roots[].locked] == [true, true]'
 fi
+expect_clean
+
+it "a run that ends before its first job says so; one that was killed has not ended"
+printf 'cupel: 1\nrootfs: {bad: {tar: nothing.tar}}\njobs: {a: {rootfs: bad, run: x}, b: {rootfs: bad, run: x}}\n' >bad.yaml
+: >nothing.tar
+cupel_run bad.yaml
+expect_exit 2
+head -n 1 out/results.jsonl >run.json
+the_run '.outcome == "not begun" and .verdicts == {error: 2} and (has("roots") | not) and (has("preparing_seconds") | not)'
+expect_equal "$(job_lines | wc -l)" 2
+job_file slow.yaml <<'YAML'
+cupel: 1
+defaults: {rootfs: host}
+jobs: {first: {run: 'true'}, slow: {run: sleep 600}}
+YAML
+cupel_start slow.yaml -j1
+expect wait_until 30 has_job_lines
+kill -KILL "$CUPEL_PID"
+cupel_wait
+head -n 1 out/results.jsonl >run.json
+the_run '.type == "run" and .jobs == 2 and .roots != null and (has("outcome") | not) and (has("verdicts") | not)'
+cupel_run slow.yaml --timeout 1s
+head -n 1 out/results.jsonl >run.json
+the_run '.outcome == "time over" and .verdicts == {passed: 1, cancelled: 1}'
+
+it "what is secret is hidden in the command line, and what is hostile is escaped"
+job_file secret.yaml <<'YAML'
+cupel: 1
+params: {WORD: x}
+jobs: {a: {rootfs: host, run: 'true', secrets: [TOKEN]}}
+YAML
+TOKEN=hunter2hunter2 cupel_run secret.yaml --set WORD=hunter2hunter2$'\033[2J'
+expect_exit 0
+head -n 1 out/results.jsonl >run.json
+expect_not grep -q 'hunter2' out/results.jsonl
+expect_not grep -q $'\033' out/results.jsonl
+the_run '.command | index("WORD=***\u001b[2J")'
 expect_clean
 
 all_done

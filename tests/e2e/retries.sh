@@ -41,7 +41,7 @@ it "a job that fails is run again until it passes"
 cupel_start flaky.yaml -j 2
 say fail-1 begin
 say kill-2 fail-1
-expect_not grep -qs . out/results.jsonl
+expect_not has_job_lines
 say pass-3 kill-2
 cupel_wait
 expect_exit 0
@@ -70,7 +70,7 @@ expect_equal "$(cat out/artifacts/first/work/result)" pass-3
 it "a flaky need counts as passed"
 expect_verdict second passed
 expect_result second '.attempts == 1 and (has("flaky") | not) and (has("previous_attempts") | not)'
-expect_equal "$(jq -r .id out/results.jsonl | tr '\n' ' ')" "first second "
+expect_equal "$(jq -r .id <(job_lines out) | tr '\n' ' ')" "first second "
 
 it "the console has a line for each attempt and says flaky"
 expect_said '^  TRY 1 FAIL \[ .*\] first: exit code 7, expected 0$'
@@ -114,7 +114,7 @@ YAML
 it "retry-on decides after what it is run again"
 cupel_run kinds.yaml -j 2
 expect_exit 3
-attempts() { jq -r 'select(.step == null) | "\(.id)=\(.attempts // 0)"' out/results.jsonl | sort | tr '\n' ' '; }
+attempts() { jq -r 'select(.step == null) | "\(.id)=\(.attempts // 0)"' <(job_lines out) | sort | tr '\n' ' '; }
 expect_equal "$(attempts)" "burns-on-timeout=2 fails-on-others=1 fails-on-timeout=1 fails=2 never=0 no-workdir-on-error=2\
  no-workdir-on-failure=1 no-workdir=2 once=1 passes=1 slow-on-failure=1 slow-on-timeout=2 slow=2 steps=2 talks-on-failure=2 "
 
@@ -181,7 +181,7 @@ expect_verdict waits cancelled
 expect_result waits '.attempts == 2 and .previous_attempts[0].exit == 7'
 expect_verdict last cancelled
 expect_result last 'has("attempts") | not'
-expect_equal "$(jq -s length out/results.jsonl)" 2
+expect_equal "$(jq -s length <(job_lines out))" 2
 expect_junit_valid
 expect_clean
 
@@ -191,7 +191,7 @@ cupel_start stop.yaml -j 1 --fail-fast --retries 1
 expect wait_until 30 waits_saw begin
 echo one-more >shared/word # the first attempt fails, and that stops nothing
 expect wait_until 30 waits_saw one-more
-expect_not grep -qs . out/results.jsonl
+expect_not has_job_lines
 echo enough >shared/word
 cupel_wait
 expect_exit 1
@@ -214,7 +214,7 @@ echo begin >shared/word
 cupel_start early.yaml -j 2 --fail-fast
 expect wait_until 30 grep -qs up out/logs/slower.stdout
 echo go >shared/word
-expect wait_until 30 grep -qs . out/results.jsonl
+expect wait_until 30 has_job_lines
 echo gone >shared/word
 cupel_wait
 expect_exit 1

@@ -266,7 +266,7 @@ many() { # many WORDS: what is expected of job 1 to 20
 }
 expect_equal "$(xmllint --xpath '//property[@name = "description"]/@value' out/junit.xml | sed 's/^ *value="//; s/"$//' | sort)" "$(many 'of ***, ')"
 expect_equal "$(xmllint --xpath '//property[@name = "tags"]/@value' out/junit.xml | sed 's/^ *value="//; s/"$//; s/&#10;/ /g' | sort)" "$(many 'ci *** t')"
-expect_equal "$(jq -r '.tags | join(" ")' out/results.jsonl | sort)" "$(many 'ci *** t')"
+expect_equal "$(jq -r '.tags | join(" ")' <(job_lines out) | sort)" "$(many 'ci *** t')"
 
 it "list, validate and doctor fetch none, and need none"
 mv key.txt elsewhere

@@ -71,7 +71,7 @@ expect_stdout '^2 probes in .*: 2 held$'
 it "Ctrl-C ends it: what was not seen to the end is no breach, and nothing is left"
 mkdir scene
 has_a_result() {
-    compgen -G 'scene/cupel-selftest.*/shared/out-0/results.jsonl' >/dev/null && [[ -s $(echo scene/cupel-selftest.*/shared/out-0/results.jsonl) ]]
+    compgen -G 'scene/cupel-selftest.*/shared/out-0/results.jsonl' >/dev/null && has_job_lines scene/cupel-selftest.*/shared/out-0
 }
 (TMPDIR=$T/scene grouped "$CUPEL" selftest --json) >stdout 2>stderr </dev/null &
 CUPEL_PID=$!

@@ -240,7 +240,7 @@ for who in supervisor slot; do
     fi
     cupel_wait
     if [[ $who == slot ]]; then
-        expect_equal "$(jq -r .verdict out/results.jsonl | sort | tr '\n' ' ')" "error passed "
+        expect_equal "$(jq -r .verdict <(job_lines out) | sort | tr '\n' ' ')" "error passed "
     fi
     expect wait_until 10 no_processes
     cupel_run waits.yaml --only j --timeout 100ms

@@ -76,7 +76,7 @@ expect_clean
 it "what a job starts from is part of what --only selects"
 cupel_run chain.yaml --only again
 expect_exit 0
-expect_equal "$(jq -r .id out/results.jsonl | tr '\n' ' ')" "build test again "
+expect_equal "$(jq -r .id <(job_lines out) | tr '\n' ' ')" "build test again "
 
 it "one slot, or more than there are jobs: the same"
 cupel_run chain.yaml -j 1

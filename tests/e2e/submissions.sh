@@ -68,7 +68,7 @@ refused() {
 
 it "a good one is judged, and one run has a result for each"
 expect_exit 1
-expect_equal "$(jq -r 'select(.id | startswith("grade/")) | .id' "$T/out/results.jsonl" | wc -l)" "$(find sub -mindepth 1 -maxdepth 1 | wc -l)"
+expect_equal "$(jq -r 'select(.id | startswith("grade/")) | .id' <(job_lines) | wc -l)" "$(find sub -mindepth 1 -maxdepth 1 | wc -l)"
 expect_verdict grade/SUB=ann passed
 expect_equal "$(cat out/logs/grade%2FSUB=ann.stdout)" "good ann"
 expect_verdict grade/SUB=headers passed # what is excluded is not judged

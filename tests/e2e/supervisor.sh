@@ -124,7 +124,7 @@ kill -INT "$CUPEL_PID"
 cupel_wait
 expect [ "$STATUS" = 130 -o "$STATUS" = 3 ]
 expect_equal "$(jq -r 'select(.verdict == "passed") | .id' out/results.jsonl)" ""
-expect_equal "$(wc -l <out/results.jsonl)" 2
+expect_equal "$(job_lines out | wc -l)" 2
 expect_clean
 
 the_rest_is_alike
@@ -141,7 +141,7 @@ YAML
 it "needs decide the order, not the file"
 cupel_run order.yaml -j 4
 expect_exit 0
-expect_equal "$(jq -r .id out/results.jsonl | sed -n '1p;$p' | tr '\n' ' ')" "first last "
+expect_equal "$(jq -r .id <(job_lines out) | sed -n '1p;$p' | tr '\n' ' ')" "first last "
 
 it "the report keeps the file's order"
 expect_equal "$(xmllint --xpath '//testsuite/@name' out/junit.xml | grep -oE '(last|left|right|first)"' | tr -d '"\n')" lastleftrightfirst
@@ -151,7 +151,7 @@ overlapped() {
     jq -es 'def from: (.started[0:19] + "Z" | fromdate) + (.started[20:23] | tonumber / 1000);
         def to: from + .usage.wall_seconds - 0.002;
         (.[] | select(.id == "a")) as $a | (.[] | select(.id == "b")) as $b |
-        ($a | from) < ($b | to) and ($b | from) < ($a | to)' out/results.jsonl >/dev/null
+        ($a | from) < ($b | to) and ($b | from) < ($a | to)' <(job_lines out) >/dev/null
 }
 it "-j 2 runs two jobs at a time"
 job_file parallel.yaml <<'YAML'
@@ -168,7 +168,7 @@ expect overlapped
 it "-j 1 runs one at a time"
 cupel_run serial.yaml -j 1
 expect_exit 0
-expect [ "$(grep -c . out/results.jsonl)" = 2 ]
+expect_equal "$(job_lines | wc -l)" 2
 expect_not overlapped
 
 it "a second Ctrl-C ends at once and still reports"

@@ -142,7 +142,7 @@ it "the report of all outcomes is valid"
 expect_junit_valid
 
 it "every job has exactly one line of results"
-expect_equal "$(jq -r .id "$T/out/results.jsonl" | sort | uniq -c | awk '$1 == 1' | wc -l)" 40
+expect_equal "$(jq -r .id <(job_lines) | sort | uniq -c | awk '$1 == 1' | wc -l)" 40
 
 it "passed"
 expect_verdict passes passed

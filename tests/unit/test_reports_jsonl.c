@@ -51,6 +51,87 @@ static void expect_number(json_t *o, const char *key, double want)
     assert_true(json_number_value(v) - want < 1e-9 && want - json_number_value(v) < 1e-9);
 }
 
+/* Returns the first line of results.jsonl, and how many bytes it has with its end. */
+static json_t *first_line(struct room *room, size_t *ret_len)
+{
+    cleanup_free char *text = get_file(room, "results.jsonl", NULL);
+    json_t *line;
+
+    *ret_len = strcspn(text, "\n") + 1;
+    line = json_loadb(text, *ret_len, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(line);
+    return line;
+}
+
+static void put_run(struct reports_out *out, const struct reports_run_record *record, int want)
+{
+    struct cupel_error err = {0};
+
+    assert_int_equal(reports_jsonl_put_run(out, record, &err), want);
+}
+
+/* The run's line may grow until others follow; then it keeps its place, whatever is known at the
+ * end, and the others theirs. */
+static void test_run_line(void **state)
+{
+    struct room *room = *state;
+    struct reports_out *out = room->out;
+    struct cupel_error err = {0};
+    const char *const command[] = {"cupel", "run", "a\xff\x1b[2J.yaml", NULL};
+    struct reports_run_file files[] = {{.file = "a.yaml"}, {.file = "/b.yaml", .included = true}};
+    const struct reports_run_root root = {.root = "r", .file = "a.yaml", .digest = "0123"};
+    struct reports_run_record record = {.run = "1-2",
+                                        .command = command,
+                                        .jobs = 120,
+                                        .started = {.tv_sec = 1000000000},
+                                        .files = files,
+                                        .n_files = 2};
+    struct reports_case c;
+    const struct reports_result result = result_of(&c, REPORTS_PASSED, "");
+    size_t began, grown, ended, n;
+    json_t *lines[LINES_MAX], *line;
+
+    put_run(out, &record, 0);
+    line = first_line(room, &began);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(line, "command"), 2)),
+                        "a\\xFF\x1b[2J.yaml");
+    assert_null(json_object_get(line, "outcome"));
+    assert_null(json_object_get(line, "verdicts"));
+    json_decref(line);
+
+    record.roots = &root;
+    record.n_roots = 1;
+    put_run(out, &record, 0);
+    json_decref(first_line(room, &grown));
+    assert_true(grown > began);
+
+    assert_int_equal(reports_jsonl_append(out, &result, &err), 0);
+    record.outcome = REPORTS_INTERRUPTED;
+    record.wall_ms = UINT64_C(123456789012);
+    record.preparing_ms = UINT64_C(12345678901);
+    record.ended.tv_sec = 1100000000;
+    for (int v = 0; v < REPORTS_VERDICT_COUNT; v++)
+        record.verdicts[v] = 100 + (size_t)v;
+    files[0].has_sha256 = files[1].has_sha256 = true;
+    put_run(out, &record, 0);
+    line = first_line(room, &ended);
+    assert_int_equal(ended, grown);
+    assert_string_equal(string_at(line, "outcome"), "interrupted");
+    expect_number(line, "wall_seconds", 123456789.012);
+    expect_number(json_object_get(line, "verdicts"), "failed", 101);
+    json_decref(line);
+
+    record.cpu = "a processor whose name was not known before";
+    put_run(out, &record, -EOVERFLOW);
+    assert_int_equal(reports_jsonl_append(out, &result, &err), 0); /* still at the end */
+    n = read_lines(room, lines);
+    assert_int_equal(n, 3);
+    assert_string_equal(string_at(lines[0], "type"), "run");
+    assert_string_equal(string_at(lines[1], "type"), "job");
+    assert_string_equal(string_at(lines[2], "type"), "job");
+    free_lines(lines, n);
+}
+
 static void test_full_result(void **state)
 {
     struct room *room = *state;
@@ -423,6 +504,7 @@ static void test_submissions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_run_line, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_full_result, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_attempts, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_absent_is_absent, room_setup, room_teardown),
