@@ -128,7 +128,7 @@ job_file again.yaml <<'YAML'
 cupel: 1
 jobs: {full: {run: "echo again >/tmp/again; false"}}
 YAML
-cp out/results.jsonl first.jsonl
+job_lines >first.jsonl
 STATUS=0
 (grouped "$CUPEL" run again.yaml --keep-failed --out "$T/out-again") >stdout 2>stderr </dev/null || STATUS=$?
 expect_exit 1
