@@ -129,6 +129,7 @@ enum doctor_timing {
     TIMING_PAGES,
     TIMING_SWAP,
     TIMING_CORES,
+    TIMING_PARTITION,
     TIMING_STEAL,
 };
 /* Looks at what /proc and /sys beneath `root` say of it. */

@@ -160,6 +160,10 @@ const struct doctor_probe doctor_table[] = {
     TIMING("swap", "swap", "swapoff -a, where there is memory enough", TIMING_SWAP),
     TIMING("equal-cores", "cores as fast as each other", "name those of one kind by `cpuset`",
            TIMING_CORES),
+    TIMING("partition", "CPUs that other programs are kept off",
+           "as root, start cupel in a group that is an isolated partition (docs/job-file.md, "
+           "`cpuset`)",
+           TIMING_PARTITION),
     TIMING("steal", "CPU time that the hypervisor takes",
            "use a machine whose processors are its own", TIMING_STEAL),
     {"instructions", "count of instructions", "limits: instructions",

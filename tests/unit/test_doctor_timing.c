@@ -111,6 +111,23 @@ static void test_timing_of_a_laptop_and_of_a_bench(void **state)
     says(root, CPU(1) "cpu_capacity", "446\n");
     assert_timing(root, TIMING_CORES, DOCTOR_DEGRADED,
                   "some are faster: cpu_capacity is 1024 of one and 446 of another");
+    says(root, "proc/self/cgroup", "4:cpuset:/\n0::/grading/run\n");
+    says(root, "sys/fs/cgroup/unified/grading/run/cgroup.controllers", "");
+    assert_timing(root, TIMING_PARTITION, DOCTOR_WORKS, "not known here: no cpuset of cgroup v2");
+    says(root, "sys/fs/cgroup/grading/run/cgroup.controllers", "cpuset\n");
+    says(root, "sys/fs/cgroup/grading/run/cpuset.cpus.partition", "member\n");
+    says(root, "sys/fs/cgroup/grading/cpuset.cpus.partition", "member\n");
+    assert_timing(root, TIMING_PARTITION, DOCTOR_DEGRADED,
+                  "none: whatever runs on this machine runs on the cores of jobs as well");
+    says(root, "sys/fs/cgroup/grading/cpuset.cpus.partition", "isolated\n");
+    says(root, "sys/fs/cgroup/grading/cpuset.cpus.effective", "2-7\n");
+    assert_timing(root, TIMING_PARTITION, DOCTOR_WORKS,
+                  "an isolated partition around cupel has CPUs 2-7");
+    says(root, "sys/fs/cgroup/grading/cpuset.cpus.partition",
+         "isolated invalid (Parent is not a partition root)\n");
+    assert_timing(root, TIMING_PARTITION, DOCTOR_DEGRADED,
+                  "the partition around cupel is not isolated: isolated invalid (Parent is not a "
+                  "partition root)");
     says(root, "proc/stat", "cpu  900 0 0 900 0 0 0 5 0 0\ncpu0 1\n");
     assert_timing(root, TIMING_STEAL, DOCTOR_WORKS, "less than 1 % of all CPU time since boot");
     says(root, "proc/stat", "cpu  500 0 0 1400 0 0 0 100 0 0\ncpu0 1\n");

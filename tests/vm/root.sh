@@ -131,6 +131,33 @@ expect_clean
 mount -t cgroup2 -o remount,rw,nosuid,nodev,noexec,relatime,nsdelegate,memory_recursiveprot cgroup2 /sys/fs/cgroup
 expect_equal "$(awk '$3 == "cgroup2" && /memory_localevents/' /proc/self/mounts)" ""
 
+job_file cpus.yaml <<'YAML'
+cupel: 1
+jobs: {all: {run: "grep Cpus_allowed_list /proc/self/status | cut -f 2"}}
+YAML
+
+it "in a group that root has made an isolated partition, jobs have its CPUs, and nobody else has them"
+cpus_of() { sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "/proc/$1/status"; }
+expect_equal "$(cpus_of 1)" 0-1
+# shellcheck disable=SC2016
+systemd-run --quiet --scope --slice=-.slice -p Delegate=yes bash -c '
+    group=/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)
+    echo 1 >"$group/cpuset.cpus" && echo isolated >"$group/cpuset.cpus.partition" && cat "$group/cpuset.cpus.partition"
+    "$CUPEL" doctor >doctor
+    grep Cpus_allowed_list /proc/1/status >others
+    exec "$CUPEL" run --out out cpus.yaml' >stdout 2>stderr </dev/null
+STATUS=$?
+expect_exit 0
+expect_stdout '^isolated$'
+expect_log all '^1$'
+expect_equal "$(cut -f 2 others)" 0
+expect grep -qE '^works +CPUs that other programs are kept off .* an isolated partition around cupel has CPUs 1$' doctor
+expect wait_until 20 eval '[[ $(cpus_of 1) == 0-1 ]]'
+run_cupel doctor
+expect_stdout '^degraded +CPUs that other programs are kept off '
+expect_stdout 'none: whatever runs on this machine runs on the cores of jobs'
+expect_clean
+
 it "a service with Delegate=yes is enough"
 in_service -p Delegate=yes "${service[@]}" run --out "$T/out" limits.yaml
 expect_exit 1
