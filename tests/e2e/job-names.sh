@@ -73,9 +73,10 @@ import json
 for line in open('out/results.jsonl'):
     r = json.loads(line)
     if r['type'] == 'job' and (open('out/' + r['logs']['stdout']).read() != r['job'] + '\n' or r['id'] != r['job']
-                            or [open('out/' + a).read() for a in r['artifacts']] != [r['job'] + '\n']):
+                            or [open('out/' + a['path']).read() for a in r['artifacts']] != [r['job'] + '\n']):
         print(r['id'], r)
 PY
+expect_equal $? 0
 expect_equal "$(cat wrong)" ''
 expect_not [ -e planted ]
 expect_equal "$(jq -r 'select(.step != null) | .id' out/results.jsonl | sort | tr '\n' ' ')" 'a/b#2 a/c '
@@ -103,8 +104,9 @@ jobs:
 YAML
 cupel_start run.yaml --keep-failed
 expect wait_until 20 grep -qs on "$T/out/logs/it%27s%20a%2Fb%20c.stdout"
-(grouped "$CUPEL" enter "it's a/b c" -- /bin/busybox touch /go) >enter.out 2>&1 </dev/null
-expect_equal "$(cat enter.out)" ''
+(grouped "$CUPEL" enter "it's a/b c" -- /bin/busybox cat /mine) >enter.out 2>&1 </dev/null
+expect_equal "$(cat enter.out)" here
+(grouped "$CUPEL" enter "it's a/b c" -- /bin/busybox touch /go) >enter.out 2>&1 </dev/null # ends with the job, or before it
 cupel_wait
 expect_exit 1
 expect_stderr "reopen: cupel shell --failed 'it'\\\\''s a/b c'"
