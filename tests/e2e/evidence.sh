@@ -174,7 +174,7 @@ stop_holding() {
     kill "$holder"
     wait "$holder" 2>/dev/null
 }
-it "memory that others hold is not there for jobs; what one wants more than is left, it has alone"
+admission_beside_others() {
 job_file others.yaml <<'END'
 cupel: 1
 defaults: {rootfs: host, limits: {wall: 60s}}
@@ -210,6 +210,13 @@ expect_result big '.notes == null'
 stop_holding
 around memory.limit_in_bytes -1 memory.max max
 expect_clean
+}
+it "memory that others hold is not there for jobs; what one wants more than is left, it has alone"
+if is_sanitized; then
+    skip_it "cupel's own memory, which its group holds as well, is several times as much under sanitizers"
+else
+    admission_beside_others
+fi
 
 it "a harness that was stopped says so, and does not call it the job's time; the job is run again"
 job_file stopped.yaml <<'END'
