@@ -212,7 +212,10 @@ static const struct record_field run_fields[] = {
                  .text = "from which cupel was built, `-dirty` where files were changed since; "
                          "absent where it was not built in a repository"),
     RECORD_FIELD("run", TEXT, AT(run), .text = "the run's id"),
-    RECORD_FIELD("command", TEXTS, AT(command), .text = "the command line; secrets are hidden"),
+    RECORD_FIELD("command", TEXTS, AT(command),
+                 .text =
+                     "the command line; secrets are hidden, and it is absent of a run that failed "
+                     "before it knew them all"),
     RECORD_FIELD("host", TEXT, AT(host), .text = "the machine's name"),
     RECORD_FIELD("kernel", TEXT, AT(kernel), .text = "its kernel and architecture"),
     RECORD_FIELD("cgroups", TEXT, AT(cgroups), .text = "which cgroups it has"),

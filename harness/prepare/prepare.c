@@ -339,6 +339,7 @@ static int step_secrets(struct preparation *s)
     if (r < 0 && s->p.run.redact != NULL && s->p.run.out != NULL &&
         !secrets_are_hidden(&s->p.run, s->options->out))
         reports_out_forget_earlier(s->p.run.out);
+    s->p.knows_secrets = r == 0 && !s->options->no_secrets;
     return r;
 }
 

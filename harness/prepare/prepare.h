@@ -14,6 +14,7 @@ struct prepared {
     struct timespec began;     /* CLOCK_REALTIME, before anything was prepared */
     uint64_t began_ns;         /* the same, CLOCK_MONOTONIC */
     struct run_record *record; /* what its results say of it; NULL: not yet, or it has none */
+    bool knows_secrets;        /* all of them, so that what is shown has none */
     struct rundir *dir;
     struct cache *cache;
     struct cgroup_host *host;

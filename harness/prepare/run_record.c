@@ -58,6 +58,16 @@ static void describe_host(struct run_record *record, const struct prepared *p)
     r->cgroups = arena_strdup(record->arena, cgroup_host_describe(p->host));
 }
 
+/* Whether a text can be shown without a secret in it: of a run that failed before it had them all,
+ * nobody knows what they are. */
+static bool can_hide_secrets(const struct prepared *p)
+{
+    for (size_t i = 0; !p->knows_secrets && i < run_n_prepared(&p->run); i++)
+        if (p->run.instances[i].job->n_secrets > 0)
+            return false;
+    return true;
+}
+
 static void describe_command(struct run_record *record, const struct prepared *p)
 {
     const char *const *from = record->options->command;
@@ -176,7 +186,8 @@ int run_record_begin(const struct run_options *options, struct prepared *p, stru
     record->r = (struct reports_run_record){
         .run = p->run.id, .slots = options->slots, .jobs = p->run.n_instances, .started = p->began};
     describe_host(record, p);
-    describe_command(record, p);
+    if (can_hide_secrets(p))
+        describe_command(record, p);
     describe_files(record, p);
     describe_unenforced(record, &p->run);
     return reports_jsonl_put_run(p->run.out, &record->r, err);

@@ -5,7 +5,8 @@
 
 #include "harness/prepare/prepare.h"
 
-/* Makes the record, as far as it is known, and writes it. Once the secrets are: it shows none. */
+/* Makes the record, as far as it is known, and writes it: without the command line where a job has
+ * secrets that are not known. */
 int run_record_begin(const struct run_options *options, struct prepared *p,
                      struct cupel_error *err);
 /* Adds the roots, which are made by now. */

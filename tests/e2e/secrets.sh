@@ -315,6 +315,15 @@ expect_exit 130
 expect_not none_is_left
 xargs kill <pids
 
+it "a run that fails before it knows all secrets does not record its command line"
+printf 'cupel: 1\nparams: {p: x}\njobs: {j: {rootfs: host, run: "echo ${{ params.p }}", secrets: [NOT_SET_ANYWHERE, OTHER]}}\n' >unknown.yaml
+for fault in '' run-texts run-signals; do
+    CUPEL_FAULT=$fault cupel_run unknown.yaml --set "p=$OTHER"
+    expect_not test "$STATUS" = 0
+    expect_equal "$(leaks)" ""
+    expect_equal "$(jq -r 'select(.type == "run") | .outcome, has("command")' out/results.jsonl | xargs)" "not begun false"
+done
+
 it "what cannot be a secret is refused, and nothing runs"
 refused() { # refused SECRETS MESSAGE
     printf 'cupel: 1\njobs: {j: {rootfs: host, run: "true", secrets: [%s]}}\n' "$1" >bad.yaml
