@@ -3,6 +3,7 @@
 #include "reports/json_lines.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 
 /* The results of a hundred thousand jobs are some hundred MiB. */
@@ -14,8 +15,17 @@ const char *json_lines_text(const json_t *line, const char *key)
     return json_string_value(json_object_get(line, key));
 }
 
-/* Reads up to the end of a line or of the file, as getline(3) does, but for one that is too long.
- */
+/* Whether a line is the run's own: no object that is read here, and as long as its command line and
+ * the names of its files make it. */
+static bool is_of_run(const struct strbuf *line)
+{
+    static const char begin[] = "{\"type\":\"run\",";
+
+    return line->len >= sizeof(begin) - 1 && memcmp(line->data, begin, sizeof(begin) - 1) == 0;
+}
+
+/* Reads up to the end of a line or of the file, as getline(3) does, but for one that is too long;
+ * of the run's, which may be, there is nothing but its beginning then. */
 static int read_line(FILE *f, struct strbuf *line)
 {
     char part[1024];
@@ -24,8 +34,10 @@ static int read_line(FILE *f, struct strbuf *line)
 
     line->len = 0;
     while ((c = getc_unlocked(f)) != EOF && c != '\n') {
-        if (line->len + n == LINE_SIZE_MAX)
+        if (line->len + n == LINE_SIZE_MAX && !is_of_run(line))
             return -EFBIG;
+        if (line->len + n == LINE_SIZE_MAX)
+            continue;
         part[n++] = (char)c;
         if (n < sizeof(part))
             continue;

@@ -57,6 +57,28 @@ static void test_the_last_run_counts(void **state)
     assert_int_equal(state_of(room, "d"), REPORTS_EARLIER_UNKNOWN);
 }
 
+/* The run's own line has its command line, and names of files: it says nothing of a job, however
+ * long it is. */
+static void test_a_long_line_of_the_run_is_passed_over(void **state)
+{
+    static const char *const begin[] = {"{\"type\":\"run\",\"command\":[\"",
+                                        "{\"type\":\"job\",\"job\":[\""};
+    const struct room *room = *state;
+
+    put(room, "earlier.jsonl", RECORD);
+    for (size_t i = 0; i < ARRAY_SIZE(begin); i++) {
+        struct strbuf text = {0};
+
+        strbuf_adds(&text, begin[i]);
+        for (size_t k = 0; k < 5 * 1024; k++)
+            strbuf_addf(&text, "%01024d", 0);
+        strbuf_adds(&text, "\"]}\n{\"file\":\"a.yaml\",\"job\":\"a\",\"verdict\":\"passed\"}\n");
+        put(room, "results.jsonl", text.data);
+        strbuf_free(&text);
+        assert_int_equal(state_of(room, "a"), i == 0 ? REPORTS_EARLIER_PASSED : -EFBIG);
+    }
+}
+
 static void test_links_and_pipes_are_not_read(void **state)
 {
     const struct room *room = *state;
@@ -129,6 +151,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_the_last_run_counts, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(test_a_long_line_of_the_run_is_passed_over, room_setup,
+                                        room_teardown),
         cmocka_unit_test_setup_teardown(test_links_and_pipes_are_not_read, room_setup,
                                         room_teardown),
         cmocka_unit_test_setup_teardown(test_size_has_a_bound, room_setup, room_teardown),
