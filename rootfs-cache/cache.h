@@ -346,6 +346,8 @@ int cache_bytes_key(const void *data, size_t n, char ret_key[CACHE_KEY_LEN + 1])
 bool cache_verdict_find(struct cache *cache, const char *key, struct cache_verdict *ret,
                         char **ret_record, size_t *ret_n);
 void cache_verdict_release(struct cache_verdict *v);
+/* Lets what was found by now be found again until the store is closed, also where it is removed. */
+void cache_verdicts_hold(struct cache *cache);
 /* Keeps it, whole or not at all, in place of what is there. */
 int cache_verdict_keep(struct cache *cache, const struct cache_verdict *v, const char *record,
                        size_t n, struct cupel_error *err);

@@ -77,6 +77,11 @@ bool cache_verdict_find(struct cache *cache, const char *key, struct cache_verdi
     return record != NULL;
 }
 
+void cache_verdicts_hold(struct cache *cache)
+{
+    verdict_log_hold(cache);
+}
+
 int cache_verdict_keep(struct cache *cache, const struct cache_verdict *v, const char *record,
                        size_t n, struct cupel_error *err)
 {
@@ -89,6 +94,11 @@ int cache_verdict_keep(struct cache *cache, const struct cache_verdict *v, const
         strbuf_add(&b, texts[i], strlen(texts[i]) + 1);
     strbuf_add(&b, record, n);
     r = verdict_log_add(cache, v->key, b.data, b.len);
+    if (r == -EBUSY)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                               "another cupel writes verdicts into the root cache %s for seconds "
+                               "(is it stopped?): none is kept of this run any more",
+                               cache->path);
     return r < 0 ? store_error(cache, err, r, "keep a verdict") : 0;
 }
 

@@ -158,6 +158,7 @@ int kept_verdicts_find(struct prepared *p, const struct run_options *options,
     for (size_t i = 0; r == 0 && !options->no_cache && i < run->n_instances; i++)
         if (run->verdicts->key[i] != NULL)
             find_one(p, i);
+    cache_verdicts_hold(p->cache); /* what is not run, since it was found, has to be there then */
     return r;
 }
 

@@ -192,6 +192,7 @@ void cache_close(struct cache *cache)
         return;
     cache_host_look_end(cache->host_look);
     verdict_log_free(cache->verdicts);
+    verdict_log_free(cache->held_verdicts);
     base_closep(&cache->dir);
     free(cache->path);
     free(cache->ids);

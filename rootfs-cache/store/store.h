@@ -16,6 +16,8 @@ struct cache {
     void *watcher_data;
     struct cache_host_look *host_look; /* or NULL */
     struct verdict_log *verdicts;      /* or NULL: not looked at yet */
+    struct verdict_log *held_verdicts; /* of verdict_log_hold, or NULL */
+    bool stays_untidy;                 /* the log cannot be rewritten, which was said */
 };
 
 /* A layer in the making: tmp/KEY/, with KEY's lock held. Nothing of it is visible before

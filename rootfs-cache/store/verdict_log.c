@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define LOG_PATH_ASIDE STORE_VERDICT_LOG ".tmp"
 #define LOG_PATH_LOCK STORE_VERDICTS "/.lock"
@@ -19,6 +20,9 @@
 #define LOG_MAGIC_LEN 8
 /* To set the time of its last use at each use would cost more than the use. */
 #define LOG_USE_SECONDS 3600
+/* A writer has its turn for a record, or for the whole file. */
+#define TURN_NS (5 * NSEC_PER_SEC)
+#define TURN_LOOK_NS 1000000
 #define LOG_CHUNK ((size_t)64 * 1024)
 /* What was replaced may take so much, and no more than the rest. */
 #define LOG_DEAD_MAX (UINT64_C(1) << 20)
@@ -269,15 +273,13 @@ static void log_mark_use(const struct verdict_log *log, const struct log_place *
                       (off_t)(place->at + offsetof(struct log_head, used)));
 }
 
-int verdict_log_find(struct cache *cache, const char *key, struct verdict_record *ret)
+static int find_in(const struct verdict_log *log, const char *key, struct verdict_record *ret)
 {
-    struct verdict_log *log;
     struct verdict_record record;
     const struct log_place *place;
-    int r = hash_is_hex(key) ? log_now(cache, 0, &log) : -ENOENT;
 
-    if (r < 0 || log->n == 0)
-        return r < 0 ? r : -ENOENT;
+    if (log->n == 0)
+        return -ENOENT;
     place = place_for(log, key_number(key));
     if (place->size == 0 || !read_record(log, place, &record))
         return -ENOENT;
@@ -288,6 +290,25 @@ int verdict_log_find(struct cache *cache, const char *key, struct verdict_record
     log_mark_use(log, place, record.used);
     *ret = record;
     return 0;
+}
+
+int verdict_log_find(struct cache *cache, const char *key, struct verdict_record *ret)
+{
+    struct verdict_log *log;
+    int r;
+
+    if (!hash_is_hex(key))
+        return -ENOENT;
+    if (cache->held_verdicts != NULL && find_in(cache->held_verdicts, key, ret) == 0)
+        return 0;
+    r = log_now(cache, 0, &log);
+    return r == 0 ? find_in(log, key, ret) : r;
+}
+
+void verdict_log_hold(struct cache *cache)
+{
+    verdict_log_free(cache->held_verdicts);
+    cache->held_verdicts = steal_ptr(cache->verdicts);
 }
 
 int verdict_log_each(struct cache *cache, verdict_log_fn *fn, void *data)
@@ -312,16 +333,19 @@ int verdict_log_each(struct cache *cache, verdict_log_fn *fn, void *data)
 
 /* ---- writing ---- */
 
-/* Waits for its turn; the descriptor that holds it, or -errno. */
+/* Waits for its turn, but not for ever: whoever has it may be stopped. The descriptor that holds
+ * it, or -errno, -EBUSY after that time. */
 static int take_turn(const struct cache *cache)
 {
     int fd = openat(cache->dir, LOG_PATH_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600), r;
+    const uint64_t until_ns = clock_monotonic_ns() + TURN_NS;
 
     if (fd < 0)
         return -errno;
-    while ((r = flock(fd, LOCK_EX)) < 0 && errno == EINTR)
-        ;
-    r = r < 0 ? -errno : fd;
+    while ((r = flock(fd, LOCK_EX | LOCK_NB)) < 0 && (errno == EINTR || errno == EWOULDBLOCK) &&
+           clock_monotonic_ns() < until_ns)
+        (void)nanosleep(&(struct timespec){.tv_nsec = TURN_LOOK_NS}, NULL);
+    r = r == 0 ? fd : errno == EWOULDBLOCK || errno == EINTR ? -EBUSY : -errno;
     if (r < 0)
         base_closep(&fd);
     return r;
@@ -381,7 +405,9 @@ int verdict_log_rewrite(struct cache *cache, verdict_log_stays *stays, void *dat
     return rewrite(cache, log, stays, data);
 }
 
-/* Replaces the file where something else than records is at its end, or much of it is of no use. */
+/* Replaces the file where something else than records is at its end, or much of it is of no use.
+ * Where that cannot be (a disk without room for both), records still go to its end: in one's turn,
+ * nobody else is writing what follows the last one that is whole. */
 static int make_tidy(struct cache *cache, struct verdict_log **log)
 {
     const struct verdict_log *l = *log;
@@ -389,8 +415,14 @@ static int make_tidy(struct cache *cache, struct verdict_log **log)
 
     if (l->end == l->seen && (l->dead < LOG_DEAD_MAX || 2 * l->dead < l->end))
         return 0;
-    r = rewrite(cache, *log, NULL, NULL);
-    return r == 0 ? log_now(cache, O_CREAT, log) : r;
+    r = cache->stays_untidy ? 0 : rewrite(cache, *log, NULL, NULL);
+    if (r < 0) {
+        cache->stays_untidy = true;
+        log_warning("the verdicts that are kept in %s cannot be written anew without those that "
+                    "others have replaced (%s): their file grows until that can be done",
+                    cache->path, strerror(-r));
+    }
+    return log_now(cache, O_CREAT, log);
 }
 
 /* Writes at the end. What was written of it is cut off where not all of it could be: nobody has

@@ -25,7 +25,11 @@ void verdict_record_release(struct verdict_record *record);
 void verdict_log_free(struct verdict_log *log);
 /* Finds the last record of a key and marks its use. -ENOENT: there is none that is whole. */
 int verdict_log_find(struct cache *cache, const char *key, struct verdict_record *ret);
-/* Adds a record, in place of what the key had; -EFBIG: it is too large. A reader, also one after a
+/* Lets all that was found so far be found until the store is closed, whatever others make of the
+ * file: it is read on where it was opened. */
+void verdict_log_hold(struct cache *cache);
+/* Adds a record, in place of what the key had; -EFBIG: it is too large; -EBUSY: another writer has
+ * had its turn for seconds. A reader, also one after a
  * SIGKILL at any moment, finds it whole or not at all, and finds all records before it. */
 int verdict_log_add(struct cache *cache, const char *key, const void *data, size_t n);
 /* Calls `fn` for each record in the order in which they were added, until it returns something

@@ -4,6 +4,7 @@
 #include "rootfs-cache/store/verdict_log.h"
 #include "test_cache.h"
 
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
@@ -307,6 +308,64 @@ static void test_replaced(void **state)
     assert_int_equal(damaged(f), 0);
 }
 
+/* What a run has found it reports later, whatever was removed meanwhile. */
+static void test_held(void **state)
+{
+    struct fixture *f = *state;
+    struct cupel_error err;
+    size_t n;
+
+    keep(f, KEY_A, "grade/x", "one", 3);
+    assert_true(is_found(f, KEY_A));
+    cache_verdicts_hold(f->cache);
+    keep(f, KEY_B, "grade/y", "two", 3);
+    assert_int_equal(cache_verdicts_remove(f->cache, "class.yaml", &n, &err), 0);
+    assert_int_equal(n, 2);
+    assert_true(is_found(f, KEY_A));
+    assert_false(is_found(f, KEY_B));
+    assert_int_equal(count(f), 0);
+    keep(f, KEY_C, "grade/z", "three", 5);
+    assert_true(is_found(f, KEY_C));
+    assert_true(is_found(f, KEY_A));
+}
+
+/* A file that cannot be written anew is still written to. */
+static void test_untidy(void **state)
+{
+    enum { BIG = 200 * 1024 };
+    struct fixture *f = *state;
+    cleanup_free char *record = xcalloc(1, BIG);
+    cleanup_close int verdicts = -EBADF;
+
+    keep(f, KEY_B, "grade/y", "two", 3);
+    verdicts = open_verdicts(f);
+    assert_int_equal(mkdirat(verdicts, "log.tmp", 0700), 0); /* where the new one would be made */
+    for (size_t i = 0; i < 14; i++) {
+        record[0] = (char)i;
+        keep(f, KEY_A, "grade/x", record, BIG);
+    }
+    assert_true(is_found(f, KEY_A));
+    assert_true(is_found(f, KEY_B));
+    assert_int_equal(unlinkat(verdicts, "log.tmp", AT_REMOVEDIR), 0);
+}
+
+/* A writer that was stopped in its turn does not stop all others. */
+static void test_stopped_writer(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_close int verdicts = -EBADF, lock = -EBADF;
+
+    keep(f, KEY_A, "grade/x", "one", 3);
+    verdicts = open_verdicts(f);
+    lock = openat(verdicts, ".lock", O_RDWR | O_CLOEXEC);
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    assert_false(keeps(f, KEY_B, "grade/y", "two", 3));
+    assert_true(is_found(f, KEY_A));
+    assert_int_equal(flock(lock, LOCK_UN), 0);
+    keep(f, KEY_B, "grade/y", "two", 3);
+    assert_true(is_found(f, KEY_B));
+}
+
 static void test_looked_after(void **state)
 {
     struct fixture *f = *state;
@@ -475,6 +534,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_two, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_at_once, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_replaced, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_held, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_untidy, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_stopped_writer, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_looked_after, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_look, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_look_hostile, fixture_setup, fixture_teardown),
