@@ -22,6 +22,8 @@ struct submission_result {
 struct checked_case {
     const struct test_case *of;
     size_t n_accepted, n_rejected; /* by input validators */
+    size_t n_at_fault;             /* of those, that did neither */
+    const char *at_fault, *how;    /* the first of these, and its verdict */
     unsigned output;               /* OUTCOME_ACCEPTED, OUTCOME_WRONG, or 0 */
 };
 
@@ -172,18 +174,23 @@ static unsigned outcome_of(const struct jobs_package_outcome *o)
     return 0;
 }
 
-/* A job of an input validator: "input-NAME/CASE". */
+/* Notes a job of an input validator, "input-NAME/CASE". Any exit code but 42 rejects, as the format
+ * says; one that a signal or a limit has ended has said nothing of the input. */
 static void note_input(struct jobs_package_check *c, const struct jobs_package_outcome *o)
 {
-    const char *slash = strchr(o->id, '/');
+    const char *name = o->id + strlen("input-"), *slash = strchr(name, '/');
     struct checked_case *checked = slash != NULL ? find_checked(c, slash + 1) : NULL;
 
     if (checked == NULL || outcome_of(o) == 0)
         return;
-    if (str_eq(o->verdict, "passed"))
+    if (str_eq(o->verdict, "passed")) {
         checked->n_accepted++;
-    else
+    } else if (str_eq(o->verdict, "failed")) {
         checked->n_rejected++;
+    } else if (checked->n_at_fault++ == 0) {
+        checked->at_fault = arena_strndup(c->p.arena, name, (size_t)(slash - name));
+        checked->how = arena_strdup(c->p.arena, o->verdict);
+    }
 }
 
 void jobs_package_check_note(struct jobs_package_check *c, const struct jobs_package_outcome *o)
@@ -423,10 +430,15 @@ static void say_input(struct jobs_package_check *c, const struct checked_case *o
 {
     bool is_invalid = of->of->group->kind == CASE_INVALID_INPUT;
 
-    if (of->n_accepted + of->n_rejected < n) {
+    if (of->n_at_fault > 0) {
+        strbuf_addf(c->out, "data/%s.in: not judged by all validators\n", of->of->name);
+        broken(c, "input_validators/%s has to accept or to reject it, and ended as '%s'",
+               of->at_fault, of->how);
+    }
+    if (of->n_accepted + of->n_rejected + of->n_at_fault < n) {
         strbuf_addf(c->out, "data/%s.in: not judged by all validators\n", of->of->name);
         c->found.n_unjudged++;
-    } else if (is_invalid != (of->n_rejected > 0)) {
+    } else if (is_invalid ? of->n_accepted == n : of->n_rejected > 0) {
         strbuf_addf(c->out, "data/%s.in: %s\n", of->of->name, is_invalid ? "accepted" : "rejected");
         broken(c, is_invalid ? "a validator of input has to reject it"
                              : "all validators of input have to accept it");

@@ -484,6 +484,17 @@ static void test_promises_broken(void **state)
         {"", "input-w.py/invalid_input/i", "passed", 42, 1, "data/invalid_input/i.in: accepted\n",
          1, 0},
         {"", "input-v.py/secret/1", "failed", 43, 1, "data/secret/1.in: rejected\n", 1, 0},
+        {"", "input-v.py/secret/1", "failed", 1, 1, "data/secret/1.in: rejected\n", 1, 0},
+        /* one that has not come to a word of its own is at fault, whatever the input is */
+        {"", "input-w.py/invalid_input/i", "signaled", -1, 1,
+         "data/invalid_input/i.in: not judged by all validators\n  NOT AS PROMISED: "
+         "input_validators/w.py has to accept or to reject it, and ended as 'signaled'\n",
+         1, 0},
+        {"", "input-w.py/invalid_input/i", "timeout", -1, 1, "w.py", 1, 0},
+        {"", "input-v.py/invalid_input/i", "memory-limit", -1, 1,
+         "input_validators/v.py has to accept or to reject it, and ended as 'memory-limit'\n", 1,
+         0},
+        {"", "input-v.py/secret/1", "output-limit", -1, 1, "and ended as 'output-limit'\n", 1, 0},
         {"a*: {score: 99}\n", "", "", 0, 0, "(submissions.yaml, line 1) has it have from 99 to 99",
          1, 0},
         {"accepted: {message: many}\n", "", "", 0, 0, "has the validator say 'many'", 1, 0},
