@@ -252,6 +252,26 @@ static void name_files(struct cases *c, struct case_entry *e)
     }
 }
 
+/* Leaves what cases are made of: of what is refused none, where it is a problem of the job file. */
+static void take_matches(struct cases *c, struct case_entry *e, const struct node *pattern)
+{
+    struct arena *arena = c->l->plan->arena;
+    size_t n = 0;
+
+    for (size_t i = 0; i < e->n; i++) {
+        struct expand_match match = e->matches[i];
+
+        match.path = arena_strdup(arena, match.path);
+        if (match.refused != NULL)
+            match.refused = arena_printf(arena, "'files': %s", match.refused);
+        if (match.refused != NULL && pattern->found == 0)
+            problem_at(c->l, pattern, "%s", match.refused);
+        else
+            e->matches[n++] = match;
+    }
+    e->n = n;
+}
+
 static void find_files(struct cases *c, struct case_entry *e, const struct node *pattern)
 {
     struct loader *l = c->l;
@@ -263,7 +283,7 @@ static void find_files(struct cases *c, struct case_entry *e, const struct node 
     if (!value_is_text(l, pattern, "files", "a pattern of paths on the host"))
         return;
     load_note_reading(l, where.dir, pattern->text, true);
-    if (l->host->match(&where, pattern->text, EXPAND_FILES, l->tree, &e->matches, &e->n, &err) < 0)
+    if (l->host->match(&where, pattern->text, EXPAND_TESTS, l->tree, &e->matches, &e->n, &err) < 0)
         why = arena_printf(l->tree, "'files': %s", err.message);
     else if (e->n == 0)
         why = "'files' finds nothing, so there is nothing to judge by";
@@ -277,16 +297,7 @@ static void find_files(struct cases *c, struct case_entry *e, const struct node 
         refuse_found(c, e, pattern->text, why);
         return;
     }
-    for (size_t i = 0; i < e->n; i++) {
-        struct expand_match *match = &e->matches[i];
-
-        match->path = arena_strdup(l->plan->arena, match->path);
-        if (match->refused == NULL)
-            continue;
-        match->refused = arena_printf(l->plan->arena, "'files': %s", match->refused);
-        if (pattern->found == 0)
-            problem_at(l, pattern, "%s", match->refused);
-    }
+    take_matches(c, e, pattern);
     name_files(c, e);
 }
 

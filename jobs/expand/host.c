@@ -197,9 +197,27 @@ static bool is_wanted(const struct matching *m, const struct stat *st)
            (m->kind == EXPAND_DIRS ? S_ISDIR(st->st_mode) : S_ISREG(st->st_mode));
 }
 
+/* Says why what matches cannot be test data, which nobody would miss if it were left out; NULL
+ * where that is not asked for, and of directories. */
+static const char *why_no_test(const struct matching *m, const char *path, const struct stat *st)
+{
+    cleanup_strbuf struct strbuf reason = {0};
+
+    if (m->kind != EXPAND_TESTS || S_ISDIR(st->st_mode))
+        return NULL;
+    text_add_line(&reason, path);
+    strbuf_addf(&reason,
+                " is a %s and no file: remove it, or write the pattern so that it does not match",
+                S_ISFIFO(st->st_mode)   ? "FIFO"
+                : S_ISSOCK(st->st_mode) ? "socket"
+                                        : "device");
+    return arena_strdup(m->arena, reason.data);
+}
+
 static void match_name(struct matching *m, int dirfd, const char *name, const char *below,
                        size_t part, unsigned depth)
 {
+    const char *why;
     struct stat st;
 
     if (str_eq(m->parts[part], "**")) { /* this directory is one of them */
@@ -210,9 +228,12 @@ static void match_name(struct matching *m, int dirfd, const char *name, const ch
         match_below(m, dirfd, name, below, part + 1, depth);
         return;
     }
-    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_wanted(m, &st) &&
-        (!is_pattern(m->parts[part]) || !is_own(m, &st)))
-        add_match(m, below, NULL);
+    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+        (is_pattern(m->parts[part]) && is_own(m, &st)))
+        return;
+    why = is_wanted(m, &st) ? NULL : why_no_test(m, below, &st);
+    if (why != NULL || is_wanted(m, &st))
+        add_match(m, below, why);
 }
 
 static void match_entry(struct matching *m, int dirfd, const char *name, const char *path,

@@ -9,10 +9,11 @@
 #define EXPAND_MATCHES_MAX 100000
 #define EXPAND_TEXT_MAX ((size_t)4 * 1024 * 1024)
 
-enum expand_kind { EXPAND_DIRS, EXPAND_FILES };
+/* EXPAND_TESTS: files, and what stands in the place of one, which is refused. */
+enum expand_kind { EXPAND_DIRS, EXPAND_FILES, EXPAND_TESTS };
 
 /* What a pattern matches, or a directory on the way that whoever filled it has made unfit to be
- * looked into. */
+ * looked into, or no file where each is to be judged by. */
 struct expand_match {
     const char *path;
     const char *refused; /* why; NULL: it is a match */

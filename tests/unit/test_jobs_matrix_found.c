@@ -126,6 +126,53 @@ static void expect_unfit(const char *dir, const char *values, const char *expect
     unload(&r);
 }
 
+static void expect_tests(const char *dir, const char *pattern, const char *problem)
+{
+    cleanup_free char *text =
+        xasprintf("cupel: 1\njobs: {a: {run: x, cases: [{files: '%s'}]}}\n", pattern);
+    struct loaded r = load_in(dir, text);
+
+    if (problem == NULL ? r.plan == NULL
+                        : r.plan != NULL || strstr(r.problems.data, problem) == NULL)
+        fail_msg("%s: %s", pattern, r.plan != NULL ? "loaded" : r.problems.data);
+    unload(&r);
+}
+
+/* A case that is dropped is one less to be judged by: whoever wrote the file is told, and of what
+ * lies in a submission its author. A link is told by what uses it. */
+static void test_tests_that_are_no_files(void **state)
+{
+    cleanup_free char *dir = scratch();
+    cleanup_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct loaded r;
+
+    (void)state;
+    assert_int_equal(mkdirat(fd, "tests", 0755) + mkdirat(fd, "tests/d.in", 0755) +
+                         mkdirat(fd, "subs", 0755) + mkdirat(fd, "subs/anna", 0755),
+                     0);
+    put(fd, "tests/1.in", "");
+    assert_int_equal(symlinkat("1.in", fd, "tests/2.in"), 0);
+    expect_tests(dir, "tests/*.in", NULL);
+    assert_int_equal(mkfifoat(fd, "tests/3.in", 0644) + mkfifoat(fd, "subs/anna/x.in", 0644) +
+                         mknodat(fd, "tests/4.in", S_IFSOCK | 0644, 0),
+                     0);
+    expect_tests(dir, "tests/*.in",
+                 "f.yaml:2:36: 'files': tests/3.in is a FIFO and no file: remove it, or write the "
+                 "pattern so that it does not match\n");
+    expect_tests(dir, "**/*.in", "tests/4.in is a socket and no file");
+    expect_tests(dir, "tests/3.in", "tests/3.in is a FIFO");
+    expect_tests(dir, "tests/[12].in", NULL);
+    r = load_in(dir, "cupel: 1\njobs: {a: {run: x, matrix: {P: {dirs: 'subs/*'}}, cases: [{files: "
+                     "'${{ P }}/*.in'}]}}\n");
+    if (r.plan == NULL)
+        fail_msg("%s", r.problems.data);
+    assert_int_equal(r.plan->n_jobs, 1);
+    assert_non_null(r.plan->jobs[0].refused);
+    assert_non_null(strstr(r.plan->jobs[0].refused, "subs/anna/x.in is a FIFO"));
+    unload(&r);
+    assert_int_equal(file_remove_tree_at(AT_FDCWD, dir), 0);
+}
+
 /* Returns the innermost of directories of one name in each other. */
 static int make_nested(int dir, const char *name, unsigned levels)
 {
@@ -309,9 +356,13 @@ static void test_hash_and_git(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_found),           cmocka_unit_test(test_not_found),
-        cmocka_unit_test(test_unfit),           cmocka_unit_test(test_too_long_for_an_id),
-        cmocka_unit_test(test_too_many_of_one), cmocka_unit_test(test_hash_and_git),
+        cmocka_unit_test(test_found),
+        cmocka_unit_test(test_not_found),
+        cmocka_unit_test(test_tests_that_are_no_files),
+        cmocka_unit_test(test_unfit),
+        cmocka_unit_test(test_too_long_for_an_id),
+        cmocka_unit_test(test_too_many_of_one),
+        cmocka_unit_test(test_hash_and_git),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
