@@ -451,6 +451,7 @@ struct jobs_job {
     const char *const *matrix;
     /* why nothing of it runs: a matrix has found what cannot be looked into; or NULL */
     const char *refused;
+    bool unread; /* with that: through no doing of whoever filled it, so nobody can judge it */
     const struct jobs_claim *claims; /* in ascending order of their pools */
     size_t n_claims;
     unsigned slots;        /* of those of the run that it takes, >= 1 */

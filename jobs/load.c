@@ -62,6 +62,7 @@ static void read_job(struct loader *l, struct draft *d, const struct draft *defa
         d->job.group = of->group;
         d->job.matrix = of->matrix;
         d->job.refused = of->refused;
+        d->job.unread = of->unread;
         d->job.of_case = of->of_case;
     }
     if (d->job.group == JOBS_NO_GROUP) /* of an instance, the job's name was looked at */

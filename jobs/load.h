@@ -37,6 +37,7 @@ struct instance_of {
     size_t group;              /* index into plan->groups, or JOBS_NO_GROUP */
     const char *const *matrix; /* jobs_job.matrix */
     const char *refused;       /* jobs_job.refused */
+    bool unread;               /* jobs_job.unread */
     struct jobs_case *of_case; /* jobs_job.of_case */
 };
 

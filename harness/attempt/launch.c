@@ -250,12 +250,17 @@ int launch_limits(struct attempt_context *ctx, const struct instance *was,
     return cgroup_job_change_limits(cgroup, &before, &limits, err);
 }
 
-/* Refuses what a matrix has found and nobody can look into: that is the job's result. */
+/* Refuses what a matrix has found and nobody can look into: that is the job's result, or nobody's
+ * where it was not its author who closed it. */
 static int check_refused(const struct jobs_job *job, struct cupel_error *err)
 {
     if (job->refused == NULL)
         return 0;
-    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s", job->refused);
+    (void)cupel_error_set(err, job->unread ? CUPEL_ERROR_HARNESS : CUPEL_ERROR_INPUT, 0, "%s",
+                          job->refused);
+    if (job->unread)
+        cupel_error_hint(err, "see that whoever starts cupel can read it (chmod -R u+rX where its "
+                              "mode is in the way), and start the same again");
     return -EUCLEAN;
 }
 

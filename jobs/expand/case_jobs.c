@@ -225,7 +225,8 @@ static void refuse_found(struct cases *c, struct case_entry *e, const char *patt
 
     e->matches = arena_alloc(c->l->tree, sizeof(*e->matches));
     e->words = arena_alloc(c->l->tree, sizeof(*e->words));
-    e->matches[0] = (struct expand_match){arena_strdup(arena, pattern), arena_strdup(arena, why)};
+    e->matches[0] =
+        (struct expand_match){arena_strdup(arena, pattern), arena_strdup(arena, why), false};
     e->words[0] = "files";
     e->n = 1;
 }
@@ -402,9 +403,10 @@ static struct node *case_job(struct case_making *m, const char *id, const struct
     return job;
 }
 
-/* `file`: of `files`; else NULL. `refused`: why it is not run, or NULL. */
+/* `file`: of `files`, as is the match that it is; else NULL. */
 static void make_case(struct case_making *m, const char *name, const struct node *at,
-                      const struct node *file, const struct node *answer, const char *refused)
+                      const struct node *file, const struct node *answer,
+                      const struct expand_match *match)
 {
     struct binding bindings[COMBINATION_MAX + 2];
     struct cases *c = m->c;
@@ -436,7 +438,7 @@ static void make_case(struct case_making *m, const char *name, const struct node
     *of =
         (struct jobs_case){.name = arena_strdup(l->plan->arena, name), .judged = l->plan->n_judged};
     case_read(l, replace_in(r, m->e->own), m->judged, of);
-    m->each(m->data, case_job(m, id, file, answer), of, refused);
+    m->each(m->data, case_job(m, id, file, answer), of, match);
     m->n++;
     r->matrix = before;
     r->n_matrix = n_before;
@@ -482,8 +484,7 @@ static void make_found(struct case_making *m)
         struct node *file = node_new_text(c->l->tree, e->matches[i].path, pattern->place);
 
         file->found = pattern->found;
-        make_case(m, case_word(m, i, pattern->found != 0), pattern, file, answer,
-                  e->matches[i].refused);
+        make_case(m, case_word(m, i, pattern->found != 0), pattern, file, answer, &e->matches[i]);
     }
 }
 

@@ -28,8 +28,10 @@ struct cases {
  */
 bool cases_take(struct cases *c, struct loader *l, struct replacing *r, struct node *job,
                 struct languages *languages);
-/* One case: a job to be added. `refused`: why nothing of it is run, the plan's; or NULL. */
-typedef void case_fn(void *data, struct node *job, struct jobs_case *of_case, const char *refused);
+/* One case: a job to be added. `match`: the file that it is made of, of which the texts are the
+ * plan's; or NULL. */
+typedef void case_fn(void *data, struct node *job, struct jobs_case *of_case,
+                     const struct expand_match *match);
 /* Makes a job of each case of an instance (or of the job, where it has no matrix), which has what
  * cases_take left, with its environment first; its values are in `r`. Calls `each` for each, and
  * returns how many; `first`: the number of the first one. Adds to plan->judged. */

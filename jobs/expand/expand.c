@@ -146,14 +146,17 @@ struct adding_cases {
     const struct instance_of *of;
 };
 
-static void add_case(void *data, struct node *job, struct jobs_case *of_case, const char *refused)
+static void add_case(void *data, struct node *job, struct jobs_case *of_case,
+                     const struct expand_match *match)
 {
     const struct adding_cases *a = data;
     struct instance_of of = *a->of;
 
     of.of_case = of_case;
-    if (of.refused == NULL)
-        of.refused = refused;
+    if (of.refused == NULL && match != NULL) {
+        of.refused = match->refused;
+        of.unread = match->unread;
+    }
     add_job(a->x, job, &of);
 }
 
@@ -200,13 +203,16 @@ static void make_instance(struct expansion *x, const struct combination *values)
     bool speaks = x->use != LANGUAGES_NOT_USED && languages_find(&x->languages, c, &spoken);
 
     of.refused = spoken.refused;
+    of.unread = spoken.unread;
     for (size_t i = 0; i < c->n; i++) {
         bindings[i] =
             (struct binding){c->key[i]->text, c->value[i]->node->text, c->value[i]->node->found};
         if (i < c->n_named)
             matrix[i] = c->value[i]->pair;
-        if (of.refused == NULL)
+        if (of.refused == NULL) {
             of.refused = c->value[i]->refused;
+            of.unread = c->value[i]->unread;
+        }
     }
     job = instance_job(x, c, speaks ? &spoken : NULL, &of.refused);
     x->r.matrix = bindings;

@@ -65,7 +65,8 @@ static void refuse_top(struct matching *m, struct matching_top *top)
 
     text_add_line(&reason, top->path);
     strbuf_addf(&reason, " has %zu paths or more that match, which are too many", top->n);
-    m->matches[top->first] = (struct expand_match){top->path, arena_strdup(m->arena, reason.data)};
+    m->matches[top->first] =
+        (struct expand_match){top->path, arena_strdup(m->arena, reason.data), false};
     memmove(&m->matches[top->first + 1], &m->matches[end], (m->n - end) * sizeof(*m->matches));
     m->n -= top->n - 1;
     for (struct matching_top *t = top + 1; t < m->tops + m->n_tops; t++)
@@ -88,7 +89,7 @@ static bool make_room(struct matching *m)
     return true;
 }
 
-static void add_match(struct matching *m, const char *path, const char *refused)
+static void add_match(struct matching *m, const char *path, const char *refused, bool unread)
 {
     struct matching_top *top = m->top != NULL ? &m->tops[m->n_tops - 1] : NULL;
 
@@ -104,7 +105,7 @@ static void add_match(struct matching *m, const char *path, const char *refused)
     }
     if (top != NULL)
         top->n++;
-    m->matches[m->n++] = (struct expand_match){path, refused};
+    m->matches[m->n++] = (struct expand_match){path, refused, unread};
 }
 
 static void begin_top(struct matching *m, const char *path)
@@ -140,7 +141,8 @@ static const char *only_match(struct matching *m, const char *path, size_t part)
 
 /* Takes what cannot be looked into for a match that is refused, and goes on: it is one of many that
  * others have filled. What stands above those is the job file's own, and a problem of it. */
-static void refuse(struct matching *m, const char *path, size_t part, int r, const char *why)
+static void refuse(struct matching *m, const char *path, size_t part, int r, const char *why,
+                   bool unread)
 {
     cleanup_strbuf struct strbuf reason = {0};
     const char *only;
@@ -155,7 +157,18 @@ static void refuse(struct matching *m, const char *path, size_t part, int r, con
     m->top_refused |= only == NULL;
     text_add_line(&reason, r == -E2BIG ? m->top : path);
     strbuf_addf(&reason, " %s", why);
-    add_match(m, only != NULL ? only : m->top, arena_strdup(m->arena, reason.data));
+    add_match(m, only != NULL ? only : m->top, arena_strdup(m->arena, reason.data), unread);
+}
+
+/* Refuses what could not be opened in a directory; `name`: NULL for the directory itself. */
+static void refuse_closed(struct matching *m, int dirfd, const char *name, const char *path,
+                          size_t part, int r)
+{
+    cleanup_free char *why = r == -EACCES || r == -EPERM
+                                 ? xstrdup("cannot be read")
+                                 : xasprintf("cannot be read: %s", strerror(-r));
+
+    refuse(m, path, part, r, why, submission_is_unread(dirfd, name, r));
 }
 
 static void match_in(struct matching *m, int dirfd, const char *path, size_t part, unsigned depth);
@@ -184,10 +197,8 @@ static void match_below(struct matching *m, int dirfd, const char *name, const c
         return;
     if (fd >= 0)
         match_in(m, fd, path, part, depth);
-    else if (errno == EACCES || errno == EPERM)
-        refuse(m, path, part, -errno, "cannot be read");
-    else if (errno != ENOTDIR && errno != ELOOP && errno != ENOENT && m->result == 0)
-        m->result = -errno;
+    else if (errno != ENOTDIR && errno != ELOOP && errno != ENOENT && errno != ENAMETOOLONG)
+        refuse_closed(m, dirfd, name, path, part, -errno);
 }
 
 /* A link counts as either: who uses it says what is wrong with it. */
@@ -228,12 +239,16 @@ static void match_name(struct matching *m, int dirfd, const char *name, const ch
         match_below(m, dirfd, name, below, part + 1, depth);
         return;
     }
-    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-        (is_pattern(m->parts[part]) && is_own(m, &st)))
+    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+        if (errno != ENOTDIR && errno != ELOOP && errno != ENOENT && errno != ENAMETOOLONG)
+            refuse_closed(m, dirfd, name, below, part + 1, -errno);
+        return;
+    }
+    if (is_pattern(m->parts[part]) && is_own(m, &st))
         return;
     why = is_wanted(m, &st) ? NULL : why_no_test(m, below, &st);
     if (why != NULL || is_wanted(m, &st))
-        add_match(m, below, why);
+        add_match(m, below, why, false);
 }
 
 static void match_entry(struct matching *m, int dirfd, const char *name, const char *path,
@@ -258,7 +273,7 @@ static bool may_look(struct matching *m, const char *path, size_t part)
         ++*looks;
         return true;
     }
-    refuse(m, path, part, -E2BIG, "has more than a million files");
+    refuse(m, path, part, -E2BIG, "has more than a million files", false);
     return false;
 }
 
@@ -278,18 +293,24 @@ static void match_in(struct matching *m, int dirfd, const char *path, size_t par
     if (m->result != 0)
         return;
     if (depth > DEPTH_MAX) {
-        refuse(m, path, part, -E2BIG, "has directories nested deeper than 64");
+        refuse(m, path, part, -E2BIG, "has directories nested deeper than 64", false);
         return;
     }
     fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     dir = fd >= 0 ? fdopendir(fd) : NULL;
     if (dir == NULL) {
-        m->result = -errno;
+        refuse_closed(m, dirfd, NULL, path, part, -errno);
         base_closep(&fd);
         return;
     }
-    for (struct dirent *e; m->result == 0 && !m->top_full && (e = readdir(dir)) != NULL;) {
-        if (!may_look(m, path, part))
+    while (m->result == 0 && !m->top_full) {
+        const struct dirent *e;
+
+        errno = 0;
+        e = readdir(dir);
+        if (e == NULL && errno != 0)
+            refuse_closed(m, dirfd, NULL, path, part, -errno);
+        if (e == NULL || !may_look(m, path, part))
             break;
         if (!file_is_dot(e->d_name) && fnmatch(deep ? "*" : word, e->d_name, FNM_PERIOD) == 0)
             match_entry(m, dirfd, e->d_name, path, part, depth);
@@ -313,7 +334,7 @@ static size_t settle_matches(struct matching *m)
         if (n == 0 || !str_eq(m->matches[i].path, m->matches[n - 1].path))
             m->matches[n++] = m->matches[i];
         else if (m->matches[n - 1].refused == NULL)
-            m->matches[n - 1].refused = m->matches[i].refused;
+            m->matches[n - 1] = m->matches[i];
     }
     return n;
 }

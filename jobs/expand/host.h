@@ -17,6 +17,7 @@ enum expand_kind { EXPAND_DIRS, EXPAND_FILES, EXPAND_TESTS };
 struct expand_match {
     const char *path;
     const char *refused; /* why; NULL: it is a match */
+    bool unread;         /* jobs_job.unread */
 };
 
 /* Where patterns are looked for. */
@@ -44,8 +45,7 @@ struct expand_host {
     int (*hash)(const struct expand_where *where, const char *const *paths, size_t n,
                 struct arena *arena, const char **ret_text, struct cupel_error *err);
     /* What files there are in a submission. */
-    int (*look)(const struct submission_asked *asked, struct submission_seen *ret,
-                struct cupel_error *err);
+    void (*look)(const struct submission_asked *asked, struct submission_seen *ret);
     /* What is checked out: "commit" or "branch". */
     int (*git)(const char *dir, const char *what, struct arena *arena, const char **ret_text,
                struct cupel_error *err);

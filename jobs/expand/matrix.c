@@ -93,6 +93,7 @@ static void set_value(struct loader *l, const struct matrix_axis *axis, struct m
     v->node = node;
     v->word = word;
     v->refused = v->short_word = NULL;
+    v->unread = false;
     v->pair = arena_printf(l->plan->arena, "%s=%s", axis->key->text, node->text);
 }
 
@@ -159,6 +160,7 @@ static void set_paths(struct loader *l, struct matrix_axis *axis, const struct n
     for (size_t i = 0; i < n; i++) {
         if (matches[i].refused != NULL)
             axis->values[i].refused = arena_strdup(l->plan->arena, matches[i].refused);
+        axis->values[i].unread = matches[i].unread;
         axis->values[i].short_word = short_word(l, axis->values[i].word, i);
     }
 }

@@ -16,6 +16,7 @@ struct matrix_value {
     const char *word;        /* in an id */
     const char *pair;        /* "KEY=VALUE", the plan's */
     const char *refused;     /* why what was found is not run, the plan's; or NULL */
+    bool unread;             /* jobs_job.unread */
     const char *short_word;  /* of a path that was found: for an id that would be too long */
 };
 struct matrix_axis {

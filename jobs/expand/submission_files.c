@@ -22,6 +22,21 @@ struct submission_looking {
     struct strbuf path; /* of the directory, below the submission */
 };
 
+bool submission_is_unread(int dirfd, const char *name, int r)
+{
+    struct stat st;
+
+    if (r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -ENAMETOOLONG ||
+        r == -EAGAIN) /* a lease, which its owner may take */
+        return false;
+    if (r != -EACCES && r != -EPERM)
+        return true;
+    /* where even that is not told, it is the directory that lets nobody through */
+    if (name == NULL || fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return fstat(dirfd, &st) == 0 && st.st_uid == geteuid();
+    return st.st_uid == geteuid();
+}
+
 BASE_PRINTF(2, 3)
 static void submission_refuse(struct submission_looking *k, const char *format, ...)
 {
@@ -36,6 +51,18 @@ static void submission_refuse(struct submission_looking *k, const char *format, 
     strbuf_vaddf(&text, format, args);
     va_end(args);
     k->seen->refused = arena_strdup(k->asked->arena, text.data);
+}
+
+/* Refuses the submission for what could not be read of it; false where that is nothing: it is gone
+ * again, or closed by its author, who may keep there what is no part of the program. */
+static bool refuse_unread(struct submission_looking *k, int dirfd, const char *name, int r)
+{
+    if (!submission_is_unread(dirfd, name, r))
+        return false;
+    k->seen->unread |= k->seen->refused == NULL;
+    submission_refuse(k, "cannot be read%s%s: %s", k->path.len > 0 ? " at " : "",
+                      k->path.len > 0 ? k->path.data : "", strerror(-r));
+    return true;
 }
 
 static void add_file(struct submission_looking *k, const char *path)
@@ -61,8 +88,10 @@ static void look_at(struct submission_looking *k, int dirfd, const char *name, u
     cleanup_close int fd = -EBADF;
     struct stat st;
 
-    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return; /* it is gone again */
+    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+        (void)refuse_unread(k, dirfd, name, -errno);
+        return;
+    }
     if (S_ISREG(st.st_mode) && k->asked->wants(k->asked->data, name))
         add_file(k, k->path.data);
     if (!S_ISDIR(st.st_mode))
@@ -74,6 +103,8 @@ static void look_at(struct submission_looking *k, int dirfd, const char *name, u
     fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd >= 0)
         look_in(k, fd, depth + 1);
+    else
+        (void)refuse_unread(k, dirfd, name, -errno);
 }
 
 /* Looks at all names in a directory but those that are hidden: those are no programs, and systems
@@ -85,10 +116,19 @@ static void look_in(struct submission_looking *k, int fd, unsigned depth)
     const size_t length = k->path.len;
 
     if (dir == NULL) {
+        (void)refuse_unread(k, fd, NULL, -errno); /* its owner may have taken it away */
         base_closep(&own);
-        return; /* its owner may have taken it away */
+        return;
     }
-    for (const struct dirent *e; k->seen->refused == NULL && (e = readdir(dir)) != NULL;) {
+    while (k->seen->refused == NULL) {
+        const struct dirent *e;
+
+        errno = 0;
+        e = readdir(dir);
+        if (e == NULL && errno != 0)
+            (void)refuse_unread(k, fd, NULL, -errno);
+        if (e == NULL)
+            break;
         if (e->d_name[0] == '.')
             continue;
         if (++k->looks > LOOKS_MAX) {
@@ -111,12 +151,17 @@ static void look_for_name(struct submission_looking *k, int dirfd)
     cleanup_free char *text = NULL;
     struct stat st;
     size_t len = 0;
+    int r = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
 
-    if (fd < 0 && errno == ENOENT)
+    if (r == -ENOENT || (r == 0 && S_ISDIR(st.st_mode)))
         return;
-    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+    if (r == 0 && S_ISREG(st.st_mode))
+        r = file_read_fd(fd, NAMED_MAX, &text, &len);
+    else if (r == 0 || r == -ENXIO) /* a socket */
+        r = -EFBIG;
+    if (r < 0 && r != -EFBIG && refuse_unread(k, dirfd, LANGUAGE_FILE, r))
         return;
-    if (fd < 0 || !S_ISREG(st.st_mode) || file_read_fd(fd, NAMED_MAX, &text, &len) < 0) {
+    if (r < 0) {
         submission_refuse(k, "has a file '" LANGUAGE_FILE "' that is no short text");
         return;
     }
@@ -139,56 +184,73 @@ static const char *last_part(const char *path)
 }
 
 /* Opens what the job file names up to `trusted` bytes, and the rest without following links. */
-static int open_submission(const struct submission_asked *a)
+static int open_whole(const char *whole, size_t trusted)
+{
+    return file_open_trusted(whole, trusted < strlen(whole) ? trusted : 0, O_PATH);
+}
+
+/* Opens the submission; or, where that may not be, the directory that lets nobody through, and the
+ * error in *ret. */
+static int open_submission(const struct submission_asked *a, int *ret)
 {
     cleanup_free char *whole =
         a->path[0] == '/' ? xstrdup(a->path) : xasprintf("%s/%s", a->dir, a->path);
     size_t trusted = a->path[0] == '/' ? a->named : strlen(a->dir);
+    int fd = open_whole(whole, trusted);
 
-    return file_open_trusted(whole, trusted < strlen(whole) ? trusted : 0, O_PATH);
+    *ret = fd < 0 ? fd : 0;
+    for (char *end; fd == -EACCES && (end = strrchr(whole, '/')) != NULL && end > whole;) {
+        *end = '\0';
+        fd = open_whole(whole, trusted);
+    }
+    return fd;
 }
 
-/* Whether it is so because of whoever put it there. */
-static bool is_theirs(int r)
+/* Says why a submission cannot be opened; `r`: the negative errno, `at`: what lets nobody through.
+ */
+static void refuse_whole(struct submission_looking *k, int at, int r)
 {
-    return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -EACCES || r == -EPERM ||
-           r == -ENAMETOOLONG;
+    if (r == -ELOOP)
+        submission_refuse(k, "is a symbolic link, or lies behind one");
+    else if (r == -ENOENT)
+        submission_refuse(k, "is not there");
+    else if (!refuse_unread(k, at, NULL, r))
+        submission_refuse(k, "cannot be looked at");
 }
 
-int submission_look(const struct submission_asked *asked, struct submission_seen *ret,
-                    struct cupel_error *err)
+void submission_look(const struct submission_asked *asked, struct submission_seen *ret)
 {
     struct submission_looking k = {.asked = asked, .seen = ret};
-    cleanup_close int fd = open_submission(asked), dir = -EBADF;
+    cleanup_close int fd = -EBADF, dir = -EBADF;
     struct stat st;
+    int r;
 
     *ret = (struct submission_seen){0};
-    if (fd < 0 && !is_theirs(fd))
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, fd, "cannot look at %s", asked->path);
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        submission_refuse(&k, fd == -ELOOP    ? "is a symbolic link, or lies behind one"
-                              : fd == -ENOENT ? "is not there"
-                                              : "cannot be looked at");
-        return 0;
+    fd = open_submission(asked, &r);
+    if (r == 0 && fstat(fd, &st) < 0)
+        r = -errno;
+    if (r < 0) {
+        refuse_whole(&k, fd, r);
+        return;
     }
     if (S_ISREG(st.st_mode)) {
         if (asked->wants(asked->data, last_part(asked->path)))
             add_file(&k, last_part(asked->path));
-        return 0;
+        return;
     }
     if (!S_ISDIR(st.st_mode)) {
         submission_refuse(&k, "is neither a file nor a directory");
-        return 0;
+        return;
     }
     dir = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0) {
-        submission_refuse(&k, "cannot be read");
-        return 0;
+        if (!refuse_unread(&k, fd, NULL, -errno))
+            submission_refuse(&k, "cannot be read");
+        return;
     }
     look_for_name(&k, dir);
     look_in(&k, dir, 0);
     strbuf_free(&k.path);
     if (ret->n > 1)
         qsort(ret->files, ret->n, sizeof(*ret->files), compare_files);
-    return 0;
 }

@@ -20,8 +20,12 @@ struct submission_seen {
     const char **files;   /* that count, "./a/b.c", in the order of their bytes */
     size_t n;             /* of a submission that is a file: that one, or none */
     const char *language; /* what its file `language` says, without blanks at its end; or NULL */
-    const char *refused;  /* why nobody can tell: its author's doing; or NULL */
+    const char *refused;  /* why nobody can tell; or NULL */
+    bool unread;          /* jobs_job.unread */
 };
-/* 0; or an error that is not its author's. */
-int submission_look(const struct submission_asked *asked, struct submission_seen *ret,
-                    struct cupel_error *err);
+void submission_look(const struct submission_asked *asked, struct submission_seen *ret);
+/* Whether what is in a directory, or may be, could not be opened through no doing of whoever filled
+ * it. The owner of a file chooses who may read it, so rights withheld by another user than the one
+ * who runs cupel say nothing of the judge; no owner chooses -EIO. `name`: NULL for the directory
+ * itself; `r`: the negative errno. */
+bool submission_is_unread(int dirfd, const char *name, int r);

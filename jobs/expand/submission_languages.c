@@ -324,14 +324,11 @@ static const char *look(const struct languages *t, const struct node *submission
                                            .data = t,
                                            .arena = l->tree};
     struct submission_seen seen;
-    struct cupel_error err;
 
-    if (l->host->look(&asked, &seen, &err) < 0) {
-        problem_at(l, submission, "%s", err.message);
-        return NULL;
-    }
+    l->host->look(&asked, &seen);
     if (seen.refused != NULL) {
         s->refused = arena_strdup(l->plan->arena, seen.refused);
+        s->unread = seen.unread;
         return NULL;
     }
     s->language =

@@ -35,6 +35,7 @@ enum language_use { LANGUAGES_NOT_USED, LANGUAGES_COMPILE, LANGUAGES_RUN };
 struct spoken {
     const struct submission_language *language; /* NULL: none, or it is not known */
     const char *refused;                        /* why not: the plan's; or NULL */
+    bool unread;                                /* jobs_job.unread */
     const char **files;                         /* of that language; see struct submission_seen */
     size_t n_files;
     struct matrix_value values[LANGUAGE_VALUES];

@@ -74,6 +74,17 @@ expect_evidence compile/SUBMISSION=fifo "has a file 'language' that is no short 
 if [[ -n ${CUPEL_TEST_USER-} ]]; then
     expect_verdict compile/SUBMISSION=unreadable invalid-submission
     expect_evidence compile/SUBMISSION=unreadable 'subs/unreadable cannot be read'
+
+    it "what whoever starts cupel has closed itself is nobody's fault: ungraded, with what to do"
+    mkdir -p closed/{mine,open} && cp subs/shell/sum.sh closed/mine/ && cp subs/shell/sum.sh closed/open/
+    chown "$CUPEL_TEST_USER" closed/mine && chmod 000 closed/mine
+    sed 's:subs/:closed/:' grade.yaml >closed.yaml
+    cupel_run closed.yaml
+    expect_exit 3
+    expect_verdict compile/SUBMISSION=mine error
+    expect_evidence compile/SUBMISSION=mine '^closed/mine cannot be read: Permission denied \(see that whoever starts cupel can read it'
+    expect_verdict grade/SUBMISSION=open/small passed
+    expect_said '^grade/SUBMISSION=mine: ungraded: error at compile/SUBMISSION=mine'
 else
     expect_verdict grade/SUBMISSION=unreadable/small passed
 fi

@@ -56,7 +56,8 @@ static int fake_match(const struct expand_where *where, const char *pattern, enu
     for (size_t i = 0; i < n; i++)
         matches[i] = (struct expand_match){
             arena_printf(arena, "d%s", endings[i < ARRAY_SIZE(endings) ? i : 0]),
-            i == 1 && strstr(pattern, "deep") != NULL ? "it is too deep" : NULL};
+            i == 1 && strstr(pattern, "deep") != NULL ? "it is too deep" : NULL,
+            strstr(pattern, "deeper") != NULL};
     *ret_matches = matches;
     *ret_n = n < ARRAY_SIZE(endings) ? n : 0;
     return 0;
@@ -125,8 +126,7 @@ static int fake_git(const char *dir, const char *what, struct arena *arena, cons
 }
 
 /* What is in a submission is made of its path. */
-static int fake_look(const struct submission_asked *asked, struct submission_seen *ret,
-                     struct cupel_error *err)
+static void fake_look(const struct submission_asked *asked, struct submission_seen *ret)
 {
     static const char *const names[] = {"./a.c", "./b.c", "./d/a.py", "./x\xff\n$${{ A }}.c"};
     size_t n = strlen(asked->path) % (ARRAY_SIZE(names) + 1);
@@ -140,8 +140,6 @@ static int fake_look(const struct submission_asked *asked, struct submission_see
     for (size_t i = 0; i < n; i++)
         if (asked->wants(asked->data, names[i]))
             ret->files[ret->n++] = names[i];
-    (void)err;
-    return 0;
 }
 
 static const char *fake_environment(const char *name)

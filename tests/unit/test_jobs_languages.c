@@ -6,6 +6,7 @@
 
 #include "jobs/expand/host.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #define TABLE                                                                                      \
@@ -141,6 +142,96 @@ static void test_hostile(void **state)
     expect_spoken("many", "subs/many has too many files of a language: 256 are possible, with "
                           "16384 bytes of names");
     assert_int_equal(file_remove_tree_at(AT_FDCWD, "subs/many"), 0);
+}
+
+/* Says why nobody can tell what it is in, after '!' where no author is to blame. */
+static void expect_closed(const char *submission, const char *expected)
+{
+    cleanup_free char *text = xasprintf(
+        TABLE "jobs: {a: {role: compile, matrix: {S: {dirs: \"subs/%s\"}}}}\n", submission);
+    cleanup_strbuf struct strbuf b = {0};
+    struct loaded r = load_here(text);
+
+    strbuf_addf(&b, "%s%s", r.plan->jobs[0].unread ? "! " : "",
+                r.plan->jobs[0].refused != NULL ? r.plan->jobs[0].refused : "");
+    assert_string_equal(b.data, expected);
+    unload(&r);
+}
+
+static void give(bool is_root, const char *path, mode_t mode)
+{
+    assert_int_equal(chmod(path, mode), 0);
+    if (is_root)
+        assert_int_equal(chown(path, 65534, 65534), 0);
+}
+
+/* Whoever owns a file chooses who may read it: what the one who runs cupel has closed is no doing
+ * of the submission's author. */
+static void test_closed(void **state)
+{
+    bool is_root = geteuid() == 0;
+
+    (void)state;
+    put("subs/whole/x.c", "");
+    put("subs/inner/d/x.c", "");
+    put("subs/listed/x.c", "");
+    put("subs/named/language", "c");
+    put("subs/named/x.c", "");
+    put("subs/theirs/x.c", "");
+    assert_int_equal(chmod(".", 0755) + chmod("subs", 0755), 0);
+    give(is_root, "subs/whole", 0);
+    give(is_root, "subs/inner", 0700);
+    give(is_root, "subs/inner/d", 0);
+    give(is_root, "subs/listed", 0444);
+    give(is_root, "subs/named", 0755);
+    give(is_root, "subs/named/language", 0);
+    if (is_root)
+        assert_int_equal(seteuid(65534), 0);
+    expect_closed("whole", "! subs/whole cannot be read: Permission denied");
+    expect_closed("inner", "! subs/inner cannot be read at d: Permission denied");
+    expect_closed("listed", "! subs/listed cannot be read: Permission denied");
+    expect_closed("named", "! subs/named cannot be read: Permission denied");
+    if (is_root) {
+        expect_closed("theirs", "subs/theirs cannot be read");
+        assert_int_equal(seteuid(0), 0);
+    }
+    assert_int_equal(
+        chmod("subs/whole", 0700) + chmod("subs/inner/d", 0700) + chmod("subs/listed", 0700), 0);
+}
+
+static bool wants_all(const void *data, const char *name)
+{
+    (void)data;
+    (void)name;
+    return true;
+}
+
+/* Descriptors that run out, as what no owner can choose: nothing is left out, and nobody blamed. */
+static void test_unreadable_by_nobody(void **state)
+{
+    struct submission_asked asked = {.dir = made_dir, .path = "subs/p", .wants = wants_all};
+    struct rlimit before, few;
+    struct submission_seen seen;
+    size_t unread = 0;
+    bool found = false;
+
+    (void)state;
+    put("subs/p/language", "c");
+    put("subs/p/d/e/x.c", "");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    for (few.rlim_cur = 0; !found && few.rlim_cur < 100; few.rlim_cur++) {
+        asked.arena = arena_new();
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        expand_real_host.look(&asked, &seen);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        if ((seen.refused != NULL) != seen.unread || (!seen.unread && seen.n != 2))
+            fail_msg("%d descriptors: %zu files, %s", (int)few.rlim_cur, seen.n, seen.refused);
+        unread += seen.unread;
+        found = !seen.unread;
+        arena_free(asked.arena);
+    }
+    assert_true(found && unread > 0);
 }
 
 /* A submission that is a file is called as it is. */
@@ -320,6 +411,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mistakes), TEST_IN_MADE_DIR(test_found),
         TEST_IN_MADE_DIR(test_named),    TEST_IN_MADE_DIR(test_hostile),
+        TEST_IN_MADE_DIR(test_closed),   TEST_IN_MADE_DIR(test_unreadable_by_nobody),
         TEST_IN_MADE_DIR(test_file),     TEST_IN_MADE_DIR(test_named_by_others),
         TEST_IN_MADE_DIR(test_limits),   TEST_IN_MADE_DIR(test_written),
     };

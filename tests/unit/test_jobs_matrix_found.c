@@ -6,6 +6,7 @@
 #include "jobs/expand/host.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 static char *scratch(void)
@@ -109,7 +110,7 @@ static void test_not_found(void **state)
     assert_int_equal(file_remove_tree_at(AT_FDCWD, dir), 0);
 }
 
-/* What is found, and what is refused of it, with the reason. */
+/* What is found, and what is refused of it, with the reason: after '!' where nobody is to blame. */
 static void expect_unfit(const char *dir, const char *values, const char *expected)
 {
     cleanup_free char *text = xasprintf("cupel: 1\njobs: {a: {run: x, matrix: {P: %s}}}\n", values);
@@ -120,7 +121,9 @@ static void expect_unfit(const char *dir, const char *values, const char *expect
         fail_msg("%s: %s", values, r.problems.data);
     for (size_t i = 0; i < r.plan->n_jobs; i++)
         strbuf_addf(&b, "%s%s%s|", r.plan->jobs[i].matrix[0] + strlen("P="),
-                    r.plan->jobs[i].refused != NULL ? ": " : "",
+                    r.plan->jobs[i].unread            ? "! "
+                    : r.plan->jobs[i].refused != NULL ? ": "
+                                                      : "",
                     r.plan->jobs[i].refused != NULL ? r.plan->jobs[i].refused : "");
     assert_string_equal(b.data, expected);
     unload(&r);
@@ -305,6 +308,78 @@ static void test_unfit(void **state)
     assert_int_equal(file_remove_tree_at(AT_FDCWD, dir), 0);
 }
 
+/* Whoever owns a directory chooses who may read it: what the one who runs cupel has closed is no
+ * doing of a submission's author. What cannot be read is never left out. */
+static void test_closed(void **state)
+{
+    cleanup_free char *dir = scratch();
+    cleanup_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool is_root = geteuid() == 0;
+
+    (void)state;
+    assert_int_equal(fchmod(fd, 0755) + mkdirat(fd, "subs", 0755) + mkdirat(fd, "subs/anna", 0755) +
+                         mkdirat(fd, "subs/bert", 0755),
+                     0);
+    put(fd, "subs/anna/x.c", "");
+    put(fd, "subs/bert/x.c", "");
+    assert_int_equal(fchmodat(fd, "subs/anna", 0, 0) + fchmodat(fd, "subs/bert", 0444, 0), 0);
+    if (is_root)
+        assert_int_equal(fchownat(fd, "subs/anna", 65534, 65534, 0) +
+                             fchownat(fd, "subs/bert", 65534, 65534, 0) + seteuid(65534),
+                         0);
+    expect_unfit(dir, "{files: 'subs/*/x.c'}",
+                 "subs/anna/x.c! subs/anna cannot be read|"
+                 "subs/bert/x.c! subs/bert/x.c cannot be read|");
+    if (is_root) {
+        assert_int_equal(seteuid(0), 0);
+        assert_int_equal(fchownat(fd, "subs/anna", 0, 0, 0) + fchownat(fd, "subs/bert", 0, 0, 0) +
+                             seteuid(65534),
+                         0);
+        expect_unfit(dir, "{files: 'subs/*/x.c'}",
+                     "subs/anna/x.c: subs/anna cannot be read|"
+                     "subs/bert/x.c: subs/bert/x.c cannot be read|");
+        assert_int_equal(seteuid(0), 0);
+    }
+    assert_int_equal(fchmodat(fd, "subs/anna", 0755, 0) + fchmodat(fd, "subs/bert", 0755, 0), 0);
+    assert_int_equal(file_remove_tree_at(AT_FDCWD, dir), 0);
+}
+
+/* Descriptors that run out, as what no owner can choose: nothing is left out, and nobody blamed. */
+static void test_unreadable_by_nobody(void **state)
+{
+    cleanup_free char *dir = scratch();
+    cleanup_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct expand_where where = {.dir = dir};
+    struct rlimit before, few;
+    size_t unread = 0;
+    bool found = false;
+
+    (void)state;
+    assert_int_equal(mkdirat(fd, "subs", 0755) + mkdirat(fd, "subs/anna", 0755), 0);
+    put(fd, "subs/anna/x.c", "");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    for (few.rlim_cur = 0; !found && few.rlim_cur < 100; few.rlim_cur++) {
+        struct arena *arena = arena_new();
+        struct expand_match *matches = NULL;
+        struct cupel_error err;
+        size_t n = 0;
+        int r;
+
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        r = expand_real_host.match(&where, "subs/*/*.c", EXPAND_FILES, arena, &matches, &n, &err);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        if (r == 0 && (n != 1 || (matches[0].refused != NULL) != matches[0].unread))
+            fail_msg("%d descriptors: %zu matches, %s", (int)few.rlim_cur, n,
+                     n > 0 ? matches[0].refused : "");
+        unread += r == 0 && matches[0].unread;
+        found = r == 0 && !matches[0].unread;
+        arena_free(arena);
+    }
+    assert_true(found && unread > 0);
+    assert_int_equal(file_remove_tree_at(AT_FDCWD, dir), 0);
+}
+
 static void test_hash_and_git(void **state)
 {
     cleanup_free char *dir = scratch(), *first = NULL;
@@ -363,6 +438,8 @@ int main(void)
         cmocka_unit_test(test_too_long_for_an_id),
         cmocka_unit_test(test_too_many_of_one),
         cmocka_unit_test(test_hash_and_git),
+        cmocka_unit_test(test_closed),
+        cmocka_unit_test(test_unreadable_by_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
