@@ -115,6 +115,21 @@ static void add_time(struct strbuf *to, uint64_t ns)
         strbuf_addf(to, "%llu h", (unsigned long long)(seconds + 1800) / 3600);
 }
 
+void grade_estimate_say_known(const struct grade_estimate *e, size_t n_known, struct strbuf *to)
+{
+    const bool tells = e->about_ns != GRADE_UNKNOWN;
+    const uint64_t all_ns = tells ? e->about_ns : e->least_ns;
+
+    add_number(to, n_known);
+    strbuf_adds(to, " of ");
+    add_number(to, e->runs);
+    strbuf_adds(to, " runs are known from before");
+    if (n_known >= e->runs)
+        return;
+    strbuf_addf(to, ", the others take %s ", tells ? "about" : "at least");
+    add_time(to, all_ns / e->runs * (e->runs - n_known));
+}
+
 void grade_estimate_say(const struct grade_estimate *e, struct strbuf *to)
 {
     add_number(to, e->submissions);

@@ -5,13 +5,20 @@
 
 #define INTERRUPTED 130
 
-static void say_plan(const struct grade_options *o, const struct grade_chosen *c, uint64_t run_ns)
+static void say_plan(const struct grade_estimate *e)
 {
     cleanup_strbuf struct strbuf text = {0};
-    struct grade_estimate e;
 
-    grade_estimate(c, grade_slots(o), run_ns, &e);
-    grade_estimate_say(&e, &text);
+    grade_estimate_say(e, &text);
+    (void)fprintf(stderr, "cupel: %s\n", text.data);
+}
+
+/* Says how much of the plan (`data`) need not be run: that is known when all inputs were read. */
+static void say_known(const void *data, size_t n)
+{
+    cleanup_strbuf struct strbuf text = {0};
+
+    grade_estimate_say_known(data, n, &text);
     (void)fprintf(stderr, "cupel: %s\n", text.data);
 }
 
@@ -126,6 +133,8 @@ int grade_class(const struct grade_options *o, struct jobs_plan *plan, int *ret_
 {
     struct grade_record before = {0};
     struct grade_chosen chosen = {0};
+    struct grade_estimate estimate;
+    struct grade_options with = *o;
     uint64_t started;
     size_t ungraded = 0;
     int r = grade_choose(o, plan, &chosen, err);
@@ -133,9 +142,12 @@ int grade_class(const struct grade_options *o, struct jobs_plan *plan, int *ret_
     if (r < 0)
         return r;
     grade_record_read(o->run.out, &before);
-    say_plan(o, &chosen, before.run_ns);
+    grade_estimate(&chosen, grade_slots(o), before.run_ns, &estimate);
+    say_plan(&estimate);
+    with.run.tell_known = say_known;
+    with.run.tell_known_data = &estimate;
     started = clock_monotonic_ns();
-    r = grade_run(o, &chosen, o->run.out, ret_exit, err);
+    r = grade_run(&with, &chosen, o->run.out, ret_exit, err);
     if (r == 0 && *ret_exit == INTERRUPTED) {
         (void)fprintf(stderr,
                       "cupel: interrupted: tables and pages in %s are those of before; "

@@ -38,6 +38,8 @@ void grade_estimate(const struct grade_chosen *c, unsigned slots, uint64_t run_n
                     struct grade_estimate *ret);
 /* Adds "300 submissions, 20 cases each: 6,300 runs, about 3 min, at worst 40 min". */
 void grade_estimate_say(const struct grade_estimate *e, struct strbuf *to);
+/* Adds "2,000 of 2,100 runs are known from before, the others take about 3 s". */
+void grade_estimate_say_known(const struct grade_estimate *e, size_t n_known, struct strbuf *to);
 
 /* ---- scores.c: what is known from one grading to the next ---- */
 

@@ -41,6 +41,10 @@ struct run_options {
     /* --reuse: verdicts of cases and of what they are made by are kept, and those that were are not
      * made anew; with no_cache, only kept. The plans are loaded with `describes`. */
     bool reuse_verdicts;
+    /* told once, before the first job starts, how many will not run since what they come to is
+     * known from before, where there are some; or NULL */
+    void (*tell_known)(const void *data, size_t n);
+    const void *tell_known_data;
     bool shuffles; /* --shuffle: jobs start in an order made of the seed */
     uint64_t seed;
     bool by_submission;  /* the console tells of submissions, not of their cases */

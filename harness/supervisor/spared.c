@@ -57,7 +57,7 @@ void spared_settle(struct supervisor *s)
     struct run *run = &s->p.run;
     cleanup_free bool *skipped = NULL;
     cleanup_free size_t *list = NULL;
-    size_t n = 0;
+    size_t n = 0, n_found = 0;
 
     if (run->cached == NULL)
         return;
@@ -69,6 +69,10 @@ void spared_settle(struct supervisor *s)
             need_sources(run, i, list, &n);
     while (n > 0)
         need_sources(run, list[--n], list, &n);
-    for (size_t i = 0; i < run->n_instances; i++)
+    for (size_t i = 0; i < run->n_instances; i++) {
         run->cached[i].found &= !run->cached[i].needed;
+        n_found += run->cached[i].found;
+    }
+    if (n_found > 0 && s->options->tell_known != NULL)
+        s->options->tell_known(s->options->tell_known_data, n_found);
 }

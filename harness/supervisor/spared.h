@@ -5,5 +5,5 @@
 
 #include "harness/supervisor/supervisor_state.h"
 
-/* Unmarks them (`found` of run->cached). */
+/* Unmarks them (`found` of run->cached), and tells whoever asked how many are left. */
 void spared_settle(struct supervisor *s);

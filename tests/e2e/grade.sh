@@ -79,6 +79,7 @@ expect_equal "$(cat stdout)" 'bob: 10 of 100 (failed at large-1) -> 100 of 100 (
 expect_stderr 'scores that are others than before: 1; new submissions: 0'
 expect_stderr 'known from before, and not run again: 5 of 12 runs' # all of ann, and that cem is not compiled
 expect_stderr '3 cases each: 12 runs, about [0-9]+ (s|min)'
+expect_stderr '^cupel: 5 of 12 runs are known from before, the others take about [0-9]+ (s|min)'
 expect_stderr 'PASS .* grade/SUBMISSION=ann/large-2' # --verbose
 expect_stderr '^cupel: graded: 3 of 3 \(and 1 of the roster has submitted nothing\)'
 expect_equal "$(grep -c '"Bob"\|"Eve".*nothing was submitted' out/class.csv)" 2

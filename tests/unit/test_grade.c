@@ -36,6 +36,27 @@ static void expect_estimate(const char *jobs, unsigned slots, uint64_t run_ns, c
     jobs_plan_free(plan);
 }
 
+static void expect_known(const struct grade_estimate *e, size_t n, const char *expected)
+{
+    cleanup_strbuf struct strbuf said = {0};
+
+    grade_estimate_say_known(e, n, &said);
+    assert_string_equal(said.data, expected);
+}
+
+/* What is known already takes no time. */
+static void test_known(void **state)
+{
+    struct grade_estimate e = {.runs = 2100, .about_ns = 210 * NSEC_PER_SEC, .least_ns = 1};
+
+    (void)state;
+    expect_known(&e, 2000, "2,000 of 2,100 runs are known from before, the others take about 10 s");
+    expect_known(&e, 2100, "2,100 of 2,100 runs are known from before");
+    e.about_ns = GRADE_UNKNOWN;
+    e.least_ns = 21 * NSEC_PER_SEC;
+    expect_known(&e, 100, "100 of 2,100 runs are known from before, the others take at least 20 s");
+}
+
 /* Other jobs are no part of it, and what the cases start from is. */
 static void test_estimate(void **state)
 {
@@ -197,6 +218,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_estimate),
+        cmocka_unit_test(test_known),
         cmocka_unit_test(test_record),
         cmocka_unit_test(test_record_of_others),
     };
