@@ -165,7 +165,7 @@ static void give(bool is_root, const char *path, mode_t mode)
         assert_int_equal(chown(path, 65534, 65534), 0);
 }
 
-/* Whoever owns a file chooses who may read it: what the one who runs cupel has closed is no doing
+/* Tells closed by whom, which an owner chooses: what the one who runs cupel has closed is no doing
  * of the submission's author. */
 static void test_closed(void **state)
 {

@@ -308,7 +308,7 @@ static void test_unfit(void **state)
     assert_int_equal(file_remove_tree_at(AT_FDCWD, dir), 0);
 }
 
-/* Whoever owns a directory chooses who may read it: what the one who runs cupel has closed is no
+/* Tells closed by whom, which an owner chooses: what the one who runs cupel has closed is no
  * doing of a submission's author. What cannot be read is never left out. */
 static void test_closed(void **state)
 {
