@@ -134,12 +134,13 @@ for harm in 'head -c 1G /dev/zero; exit 42' 'exec sleep 1000'; do
     expect_stderr 'the checker is at fault: (output|wall) limit '
 done
 
-it "one of input that does so accepts nothing"
+it "one of input that does so has accepted nothing and rejected nothing: what it has to do is named"
 fresh
 mkdir p/input_validators && echo 'while True: print("y" * 1000000)' >p/input_validators/loud.py && echo 'import time; time.sleep(1000)' >p/input_validators/slow.py
 run_cupel problem verify p --out "$T/out"
 expect_exit 1
-expect_stdout '^data/secret/1.in: rejected$'
+expect_stdout '^data/secret/1.in: not judged by all validators$'
+expect_stdout 'NOT AS PROMISED: input_validators/loud.py has to accept or to reject it, and ended as .output-limit.$'
 expect_clean
 
 all_done
