@@ -140,12 +140,15 @@ it "in a group that root has made an isolated partition, jobs have its CPUs, and
 cpus_of() { sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "/proc/$1/status"; }
 expect_equal "$(cpus_of 1)" 0-1
 # shellcheck disable=SC2016
-systemd-run --quiet --scope --slice=-.slice -p Delegate=yes bash -c '
-    group=/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)
-    echo 1 >"$group/cpuset.cpus" && echo isolated >"$group/cpuset.cpus.partition" && cat "$group/cpuset.cpus.partition"
-    "$CUPEL" doctor >doctor
-    grep Cpus_allowed_list /proc/1/status >others
-    exec "$CUPEL" run --out out cpus.yaml' >stdout 2>stderr </dev/null
+in_partition() {
+    systemd-run --quiet --scope --slice=-.slice -p Delegate=yes bash -c '
+        group=/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)
+        echo 1 >"$group/cpuset.cpus" && echo isolated >"$group/cpuset.cpus.partition" && cat "$group/cpuset.cpus.partition"
+        grep Cpus_allowed_list /proc/1/status >others
+        exec "$CUPEL" "$@"' in-partition "$@" </dev/null
+}
+in_partition doctor >doctor
+in_partition run --out out cpus.yaml >stdout 2>stderr
 STATUS=$?
 expect_exit 0
 expect_stdout '^isolated$'
