@@ -147,14 +147,14 @@ in_partition() {
         grep Cpus_allowed_list /proc/1/status >others
         exec "$CUPEL" "$@"' in-partition "$@" </dev/null
 }
-in_partition doctor >doctor
+in_partition doctor >rows
 in_partition run --out out cpus.yaml >stdout 2>stderr
 STATUS=$?
 expect_exit 0
 expect_stdout '^isolated$'
 expect_log all '^1$'
 expect_equal "$(cut -f 2 others)" 0
-expect grep -qE '^works +CPUs that other programs are kept off .* an isolated partition around cupel has CPUs 1$' doctor
+expect grep -qE '^works +CPUs that other programs are kept off .* an isolated partition around cupel has CPUs 1$' rows
 expect wait_until 20 eval '[[ $(cpus_of 1) == 0-1 ]]'
 run_cupel doctor
 expect_stdout '^degraded +CPUs that other programs are kept off '
