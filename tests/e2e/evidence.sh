@@ -111,8 +111,9 @@ jobs:
       m.madvise(mmap.MADV_RANDOM) # a fault a page: as many as there can be, however slow the machine
       while True: m[random.randrange(len(m))]
   writes: {limits: {wall: 2s, memory: 96M}, run: "while :; do dd if=/dev/zero of=/tmp/f bs=1M count=150; done"}
-  # written past the cache: what a slow disk has not taken yet cannot be dropped, and the job would be killed for it
-  rereads: {limits: {wall: 2s}, run: "dd if=/dev/zero of=/tmp/f bs=1M count=60 oflag=direct; while :; do cat /tmp/f >/dev/null; done"}
+  # written past the cache: what a slow disk has not taken yet cannot be dropped, and the job would be killed for it;
+  # no more than does not fit its limit, and with time left to read it again on a disk that takes a second for it
+  rereads: {limits: {wall: 6s}, run: "dd if=/dev/zero of=/tmp/f bs=1M count=32 oflag=direct; while :; do cat /tmp/f >/dev/null; done"}
   cached: {limits: {wall: 60s, memory: 128M}, run: "dd if=/dev/zero of=/tmp/f bs=1M count=80; sleep 0.5"}
   held:
     limits: {wall: 60s, memory: 128M}
