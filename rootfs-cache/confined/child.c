@@ -239,7 +239,12 @@ static int lost(const struct child_work *work, int why, int status, struct cupel
     enum cupel_error_kind kind = of_input ? CUPEL_ERROR_INPUT : CUPEL_ERROR_HARNESS;
     char size[UNIT_TEXT_SIZE];
 
-    if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+    if (work->reader != NULL && WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+        (void)cupel_error_set(
+            err, kind, 0,
+            "cannot %s: the process at work on it took too long: it may compute for %u s",
+            work->what, confine_seconds(child_kind_of(work), work->seconds));
+    else if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
         (void)cupel_error_set(err, kind, 0, "cannot %s: the process at work on it was killed by %s",
                               work->what, strsignal(WTERMSIG(status)));
     else if (WIFEXITED(status) && WEXITSTATUS(status) == CUPEL_ERROR_HARNESS)

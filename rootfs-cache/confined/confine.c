@@ -193,10 +193,14 @@ uint64_t confine_memory(enum confine_kind kind)
     return kind == CONFINE_DESCRIPTORS ? READER_MEMORY : TREE_MEMORY;
 }
 
+unsigned confine_seconds(enum confine_kind kind, unsigned seconds)
+{
+    return seconds != 0 ? seconds : kind == CONFINE_LONG ? READER_LONG_SECONDS : READER_SECONDS;
+}
+
 static int limit_reader(enum confine_kind kind, const struct confine_bounds *bounds)
 {
-    rlim_t usual = kind == CONFINE_LONG ? READER_LONG_SECONDS : READER_SECONDS;
-    int r = limit(RLIMIT_CPU, bounds->seconds != 0 ? bounds->seconds : usual, 5);
+    int r = limit(RLIMIT_CPU, confine_seconds(kind, bounds->seconds), 5);
 
     return r < 0 ? r
                  : limit(RLIMIT_FSIZE,

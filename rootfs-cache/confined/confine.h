@@ -24,3 +24,5 @@ int confine_begin(enum confine_kind kind, int place, pid_t parent,
 int confine_finish(enum confine_kind kind);
 /* Memory that a reader may take beyond what it was started with, for messages. */
 uint64_t confine_memory(enum confine_kind kind);
+/* Seconds of CPU that a reader has which was given so many, or 0, for messages. */
+unsigned confine_seconds(enum confine_kind kind, unsigned seconds);

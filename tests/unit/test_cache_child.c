@@ -36,8 +36,9 @@ static int open_it(void *data, const char *name)
     return fd < 0 ? -errno : fd;
 }
 
-static int ask(struct fixture *f, child_reader_fn *reader, char **ret_reply, size_t *ret_length,
-               struct cupel_error *err)
+/* `seconds`: of CPU that the reader has; 0: what is usual. */
+static int ask(struct fixture *f, child_reader_fn *reader, unsigned seconds, char **ret_reply,
+               size_t *ret_length, struct cupel_error *err)
 {
     cleanup_close int place = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct child_work work = {.reader = reader,
@@ -46,24 +47,31 @@ static int ask(struct fixture *f, child_reader_fn *reader, char **ret_reply, siz
                               .tree = place,
                               .fd = -EBADF,
                               .keep = -EBADF,
+                              .seconds = seconds,
                               .open = open_it,
                               .open_data = f};
 
     return child_read(&work, ret_reply, ret_length, err);
 }
 
-static void expect_no_answer(struct fixture *f, child_reader_fn *reader, const char *part)
+static void expect_no_answer_within(struct fixture *f, child_reader_fn *reader, unsigned seconds,
+                                    const char *part)
 {
     char *reply = NULL;
     size_t length;
     struct cupel_error err = {0};
 
-    if (ask(f, reader, &reply, &length, &err) >= 0)
+    if (ask(f, reader, seconds, &reply, &length, &err) >= 0)
         fail_msg("not refused: expected '%s'", part);
     assert_null(reply);
     assert_contains(err.message, part);
     for (const char *p = err.message; *p != '\0'; p++)
         assert_true((unsigned char)*p >= 0x20);
+}
+
+static void expect_no_answer(struct fixture *f, child_reader_fn *reader, const char *part)
+{
+    expect_no_answer_within(f, reader, 0, part);
 }
 
 /* ---- what a reader cannot do ---- */
@@ -110,7 +118,7 @@ static void test_reader_has_nothing(void **state)
     size_t length;
     struct cupel_error err = {0};
 
-    if (ask(*state, try_everything, &reply, &length, &err) < 0)
+    if (ask(*state, try_everything, 0, &reply, &length, &err) < 0)
         fail_msg("%s", err.message);
     assert_string_equal(reply, "done");
     assert_int_equal(length, 4);
@@ -198,7 +206,7 @@ static void test_asking(void **state)
     struct cupel_error err = {0};
 
     assert_int_equal(file_write_atomic_at(AT_FDCWD, path, "abc", 3, 0600), 0);
-    if (ask(f, ask_for_files, &reply, &length, &err) < 0)
+    if (ask(f, ask_for_files, 0, &reply, &length, &err) < 0)
         fail_msg("%s", err.message);
     assert_string_equal(reply, "abc");
     expect_no_answer(f, ask_for_ever, "did not do its work");
@@ -334,6 +342,22 @@ static void test_memory(void **state)
     expect_no_answer(*state, eat, "ran out of the 256 MiB that it may have");
 }
 
+/* ---- time ---- */
+
+static int compute(void *arg, struct child_self *self, int fd, struct strbuf *reply,
+                   struct cupel_error *err)
+{
+    (void)self, (void)fd, (void)reply, (void)err;
+    for (volatile unsigned n = 0; arg != NULL; n++)
+        ;
+    return 0;
+}
+
+static void test_time(void **state)
+{
+    expect_no_answer_within(*state, compute, 1, "took too long: it may compute for 1 s");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +366,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_asking, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_lies, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_memory, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_time, fixture_setup, fixture_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
