@@ -118,15 +118,45 @@ static bool may_be_brought(const struct jobs_job *job, const char *path)
 
 /* ---- which program ---- */
 
-/* What a shell does itself, or begins more than a simple command with. */
-static const char *const shell_words[] = {
-    ".",     "!",       "[",        "[[",      "alias",  "bg",    "break",    "case",
-    "cd",    "command", "continue", "declare", "do",     "done",  "echo",     "eval",
-    "exec",  "exit",    "export",   "false",   "fg",     "for",   "function", "getopts",
-    "hash",  "if",      "jobs",     "kill",    "let",    "local", "mapfile",  "printf",
-    "pwd",   "read",    "readonly", "return",  "select", "set",   "shift",    "source",
-    "test",  "time",    "times",    "trap",    "true",   "type",  "typeset",  "ulimit",
-    "umask", "unalias", "unset",    "until",   "wait",   "while"};
+/* What shells do themselves, or begin more than a simple command with (POSIX 2.4, 2.14; what dash
+ * 0.5.12's `command -v` and bash 5.2's `compgen -bk` tell). Of another shell, nobody knows here. */
+static const char *const words_of_all[] = {
+    "!",        ".",       "[",     "alias", "bg",     "break", "case",    "cd",       "command",
+    "continue", "do",      "done",  "echo",  "elif",   "else",  "esac",    "eval",     "exec",
+    "exit",     "export",  "false", "fg",    "fi",     "for",   "getopts", "hash",     "if",
+    "in",       "jobs",    "kill",  "local", "printf", "pwd",   "read",    "readonly", "return",
+    "set",      "shift",   "test",  "then",  "times",  "trap",  "true",    "type",     "ulimit",
+    "umask",    "unalias", "unset", "until", "wait",   "while", NULL};
+static const char *const words_of_dash[] = {"chdir", NULL};
+static const char *const words_of_bash[] = {
+    "[[",      "bind",    "builtin", "caller",  "compgen", "complete",  "compopt", "coproc",
+    "declare", "dirs",    "disown",  "enable",  "fc",      "function",  "help",    "history",
+    "let",     "logout",  "mapfile", "popd",    "pushd",   "readarray", "select",  "shopt",
+    "source",  "suspend", "time",    "typeset", NULL};
+static const struct {
+    const char *name;
+    const char *const *words;
+} shells[] = {{"dash", words_of_dash}, {"bash", words_of_bash}};
+
+static bool is_one_of(const char *const *words, const char *word)
+{
+    for (; *words != NULL; words++)
+        if (str_eq(*words, word))
+            return true;
+    return false;
+}
+
+/* Whether the shell that is there does this itself, or may: one that is not known may do anything,
+ * as one that has programs within it does. */
+static bool may_do_itself(const char *shell, const char *word)
+{
+    const char *slash = strrchr(shell, '/'), *name = slash != NULL ? slash + 1 : shell;
+
+    for (size_t i = 0; i < ARRAY_SIZE(shells); i++)
+        if (str_eq(shells[i].name, name))
+            return is_one_of(words_of_all, word) || is_one_of(shells[i].words, word);
+    return true;
+}
 
 /* Returns the first word of a script that is one simple command, or NULL; malloc'ed. */
 static char *word_of_script(const char *script)
@@ -142,34 +172,24 @@ static char *word_of_script(const char *script)
     n = strspn(script, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-./");
     if (n == 0 || (script[n] != '\0' && strchr(" \t\n", script[n]) == NULL))
         return NULL;
-    for (size_t i = 0; i < ARRAY_SIZE(shell_words); i++)
-        if (strlen(shell_words[i]) == n && strncmp(script, shell_words[i], n) == 0)
-            return NULL;
     return xasprintf("%.*s", (int)n, script);
-}
-
-/* Whether a shell is one that has programs within it. */
-static bool is_many_in_one(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return strstr(slash != NULL ? slash : path, "box") != NULL;
 }
 
 /* Returns what the job's first command runs, or NULL where that is not plain; malloc'ed. */
 static char *program_of(const struct cache_root *root, const struct jobs_job *job)
 {
     const char **argv = job->steps[0].argv;
+    cleanup_free char *word = NULL;
     char shell[PATH_MAX] = "";
 
     if (!str_eq(argv[0], "/bin/sh"))
         return xstrdup(argv[0]);
-    for (size_t i = 1; argv[i] != NULL; i++)
+    for (size_t i = 1; argv[i] != NULL && word == NULL; i++)
         if (str_eq(argv[i], "-c") && argv[i + 1] != NULL)
-            return cannot_be_there(root, argv[0], shell) || is_many_in_one(shell)
-                       ? NULL
-                       : word_of_script(argv[i + 1]);
-    return NULL;
+            word = word_of_script(argv[i + 1]);
+    if (word == NULL || cannot_be_there(root, argv[0], shell) || may_do_itself(shell, word))
+        return NULL;
+    return steal_ptr(word);
 }
 
 /* Whether the word is one of the values that tell the job's instances apart, as the name of a

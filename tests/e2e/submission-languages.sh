@@ -128,6 +128,17 @@ for compile in "'zzc \"\$@\" || exit 3'" "'./zzc'" '[./zzc]'; do
     lacking_with "$compile" "$inputs"
     expect_verdict compile/SUBMISSION=one compile-error
 done
+# nor is what the root's shell does itself: a word of every shell, of dash alone, of bash alone
+case $(readlink -f /bin/sh) in
+*/dash) own=chdir others=pushd ;;
+*) own=pushd others=zzc ;;
+esac
+for compile in "'umask 022'" "'$own /work'"; do
+    lacking_with "$compile" "$inputs"
+    expect_verdict compile/SUBMISSION=one passed
+done
+lacking_with "'$others /work'" "$inputs"
+expect_verdict compile/SUBMISSION=one error
 # nor where the working directory is searched, which is the submission's
 lacking_with "'zzc \"\$@\"'" "$inputs" '    env: {PATH: "/usr/bin:/bin:."}'
 expect_verdict compile/SUBMISSION=one compile-error
