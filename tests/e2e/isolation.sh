@@ -19,7 +19,9 @@ jobs:
   maps:
     run: cat /proc/self/uid_map /proc/self/gid_map
   queues:
-    run: stat -c %u:%g /dev/mqueue
+    run: |
+      stat -c %u:%g /dev/mqueue
+      grep -o 'upperdir=[^,]*' /proc/self/mountinfo
   status:
     run: |
       cat /proc/self/status
@@ -165,8 +167,10 @@ else
     expect_equal "$(log maps | awk '{print $1, $2, $3}' | sort -u | tr '\n' ';')" "0 0 1;1 1 65535;"
 fi
 
-it "whom message queues belong to does not tell how many jobs there were"
+it "whom message queues belong to, and where its layer is, does not tell how many jobs there were"
 expect_log queues '^0:0$'
+expect_log queues '^upperdir=/upper/j[0-9a-f]{16}/u$'
+expect_no_log queues '^upperdir=/upper/j0{8}'
 
 it "root in the job has few capabilities, no new privileges, and a seccomp filter"
 expect_log status '^NoNewPrivs:\s*1$'

@@ -19,8 +19,10 @@
 #include "harness/sandbox/slot/taken_layers.h"
 #include "harness/sandbox/slot/upper.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 /* What set-up itself may take of the disk; what is left of it is taken away from an exact one
@@ -81,16 +83,30 @@ static int use_old_dirs(struct start *s, int dirfd)
     return r < 0 ? r : make_owned_dir(dirfd, work, 0700, s->stage->id_base);
 }
 
+/* A name that says nothing: the job finds it in /proc/self/mountinfo, and a number would tell how
+ * many jobs the slot had before. */
+static int name_dir(struct start *s)
+{
+    uint64_t random = 0;
+
+    s->stage->serial++;
+    if (!weakened("fresh-layer") &&
+        getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
+        return -errno;
+    (void)snprintf(s->job.dir, sizeof(s->job.dir), "j%016llx", (unsigned long long)random);
+    return 0;
+}
+
 /* An upper and a work directory for the root, and for each copy-on-write input. */
 static int make_job_dirs(struct start *s)
 {
     const struct jobs_job *job = s->request->job;
-    int fd = upper_fd(s->stage->upper), r;
+    int fd = upper_fd(s->stage->upper), r = name_dir(s);
     uint32_t id = s->stage->id_base;
     char path[64];
 
-    (void)snprintf(s->job.dir, sizeof(s->job.dir), "j%llu",
-                   weakened("fresh-layer") ? 0 : (unsigned long long)s->stage->serial++);
+    if (r < 0)
+        return r;
     r = make_owned_dir(fd, s->job.dir, 0700, id);
     if (r == -EEXIST && weakened("fresh-layer"))
         return use_old_dirs(s, fd);
