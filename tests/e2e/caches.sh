@@ -411,6 +411,7 @@ has_turn() {
 }
 # locked_run NAME [OPTION...]: starts it behind; its process is $started.
 locked_run() {
+    rm -rf -- "$T/out-$1" # or what an earlier one said would be taken for what this one says
     "${as_who[@]}" "$CUPEL" run --out "$T/out-$1" locked.yaml "${@:2}" >"$1.out" 2>&1 &
     started=$!
 }

@@ -319,7 +319,7 @@ describe() {
 }
 # expect_result ID JQ-CONDITION
 expect_result() {
-    if [[ $(result "$1" "$2") == true ]]; then good; else bad "does not hold of $1: $2" "$(describe "$1")"; fi
+    if [[ $(result "$1" "$2") == true ]]; then good; else bad "does not hold of $1: $2; $(describe "$1")"; fi
 }
 expect_verdict() {
     if [[ $(result "$1" .verdict) == "$2" ]]; then
