@@ -67,7 +67,7 @@ struct init_given {
     char lower[32]; /* "/lower/0" */
     /* "0:1", below it: layers of other jobs, and as many as a root may have (cache.h) */
     char lowerdir[640];
-    char upper[64]; /* "/upper/j7" */
+    char upper[64]; /* "/upper/j0c97e0948fc4b4a8" */
     char kept[40];  /* "/kept/j3", whose upper directories lie under this job's; or empty */
     struct init_input *inputs; /* the slot's memory */
     size_t n_inputs;

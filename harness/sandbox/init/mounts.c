@@ -34,7 +34,7 @@
 
 /* ---- making mounts ---- */
 
-/* "/upper/j7" + "/u" + "3" */
+/* "/upper/j0c97e0948fc4b4a8" + "/u" + "3" */
 static void upper_path(const struct init_context *ctx, const char *kind, int input, char *buf,
                        size_t size)
 {
