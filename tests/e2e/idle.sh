@@ -63,9 +63,10 @@ expect_result after '.verdict == "timeout"'
 expect_log after '^was timeout$'
 
 it "what a caller has not read yet is no silence"
-# The pipe is full and the command waits for room in it; it goes on when somebody reads.
-(grouped "$CUPEL" exec --limit idle=300ms --result exec.json -- sh -c 'head -c 1000000 /dev/zero; echo done >&2' 2>err |
-    { sleep 1.5; wc -c; }) >count
+# The pipe is full and the command waits for room in it; it goes on when somebody reads. Its first byte has to come in time, too,
+# and a slow machine takes long to start a program.
+(grouped "$CUPEL" exec --limit idle=2s --result exec.json -- sh -c 'head -c 1000000 /dev/zero; echo done >&2' 2>err |
+    { sleep 5; wc -c; }) >count
 expect_equal "$(cat count)" 1000000
 expect_equal "$(jq -r .verdict exec.json)" passed
 (grouped "$CUPEL" exec --limit idle=300ms --result exec.json -- sleep 3600)
