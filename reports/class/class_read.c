@@ -345,20 +345,26 @@ static void sort_parts(struct class_reader *r)
 /* ---- whose it is ---- */
 
 /* Names the student of each: the last component of the path, where that is unique, and where the
- * roster has it only without its ending, without. */
+ * roster has it only without its ending, without. Two paths whose bytes differ may read the same in
+ * results ("\xFF" for a byte that is no text): ids, which tell such apart, are these students'. */
 static void name_students(struct class_reader *r)
 {
     const struct roster *roster = r->wanted->roster;
-    struct strset seen = {0}, twice = {0};
+    struct strset seen = {0}, twice = {0}, places = {0}, alike = {0};
 
-    for (size_t i = 0; i < r->n; i++)
+    for (size_t i = 0; i < r->n; i++) {
         if (!strset_add(&seen, last_component(r->list[i].place)))
             (void)strset_add(&twice, last_component(r->list[i].place));
+        if (!strset_add(&places, r->list[i].place))
+            (void)strset_add(&alike, r->list[i].place);
+    }
     for (size_t i = 0; i < r->n; i++) {
         struct class_submission *s = &r->list[i].s;
         const char *name = last_component(r->list[i].place), *dot = strrchr(name, '.');
 
         s->student = strset_has(&twice, name) ? r->list[i].place : name;
+        if (r->wanted->by == NULL && strset_has(&alike, r->list[i].place))
+            s->student = s->id;
         s->entry = roster != NULL ? roster_find(roster, s->student) : NULL;
         if (roster == NULL || s->entry != NULL || dot == NULL || dot == name)
             continue;
@@ -368,6 +374,8 @@ static void name_students(struct class_reader *r)
     }
     strset_free(&seen);
     strset_free(&twice);
+    strset_free(&places);
+    strset_free(&alike);
 }
 
 /* ---- names that are not seen as they are ---- */

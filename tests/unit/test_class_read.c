@@ -246,6 +246,10 @@ static void test_what_cannot_be_one_table(void **state)
     put(room, SUBMISSION("grade/S=a/x", "{\"S\":\"a/x\"}", FAILED)
                   SUBMISSION("grade/S=b/x", "{\"S\":\"b/x\"}", FAILED));
     class_free(read_class(room, &any));
+    /* one has a byte that is no text, and the other a backslash: they only read the same */
+    put(room, SUBMISSION("grade/S=%FF", "{\"S\":\"in/\\\\xFF\"}", FAILED)
+                  SUBMISSION("grade/S=\\\\xFF", "{\"S\":\"in/\\\\xFF\"}", FAILED));
+    class_free(read_class(room, &any));
 }
 
 static void test_a_run_that_goes_on_is_left_alone(void **state)
