@@ -205,6 +205,24 @@ bool evidence_refused_around(const struct jobs_job *job, const struct attempt_fa
 
 /* ---- the other of a pair ---- */
 
+/* Adds what the program may have done wrong, whose turn it was not. An interactor that goes on when
+ * its input has ended does not wait for anybody, so that nothing is guessed of the program. */
+static void add_whose_fault(const struct attempt_facts *f, bool by_job, struct strbuf *b)
+{
+    char text[UNIT_TEXT_SIZE];
+
+    if (f->pair.judge_late != 0)
+        strbuf_addf(b,
+                    "; the interactor may be at fault: still running %s after the end of the job "
+                    "(its wall limit)",
+                    unit_format_duration(f->pair.judge_late, text));
+    else if (!by_job)
+        strbuf_adds(b, ": it was the program's turn");
+    else
+        strbuf_adds(b, f->pair.is_line ? ": was all of its output flushed?"
+                                       : ", and no line end: is one missing?");
+}
+
 /* Says whose turn it was, of two that both waited. */
 static void add_interaction(const struct attempt_facts *f, uint64_t last, struct strbuf *b)
 {
@@ -212,19 +230,15 @@ static void add_interaction(const struct attempt_facts *f, uint64_t last, struct
     uint64_t bytes = by_job ? f->pair.wrote : f->pair.got;
     char text[UNIT_TEXT_SIZE];
 
-    if (last == 0) {
+    if (last == 0)
         strbuf_adds(b, "; neither the program nor the interactor had written anything");
-        return;
-    }
-    strbuf_addf(b, "; the %s wrote last (%llu byte%s in all, %s after the start)",
-                by_job ? "program" : "interactor", (unsigned long long)bytes,
-                evidence_plural(bytes),
-                unit_format_duration(last > f->started_ns ? last - f->started_ns : 0, text));
-    if (by_job)
-        strbuf_adds(b, f->pair.is_line ? ": was all of its output flushed?"
-                                       : ", and no line end: is one missing?");
     else
-        strbuf_adds(b, ": it was the program's turn");
+        strbuf_addf(b, "; the %s wrote last (%llu byte%s in all, %s after the start)",
+                    by_job ? "program" : "interactor", (unsigned long long)bytes,
+                    evidence_plural(bytes),
+                    unit_format_duration(last > f->started_ns ? last - f->started_ns : 0, text));
+    if (last != 0 || f->pair.judge_late != 0)
+        add_whose_fault(f, by_job, b);
 }
 
 void evidence_add_pair(const struct attempt_facts *f, struct strbuf *b)

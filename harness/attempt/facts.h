@@ -57,6 +57,8 @@ struct pair_facts {
     bool interactive;    /* the other is what judges it, and these are known too: */
     uint64_t wrote, got; /* bytes */
     bool is_line;        /* what the job wrote ends as a line does */
+    uint64_t judge_late; /* ns after the end of the job at which it was still running, and ended
+                          * for it; 0: it had ended by itself */
 };
 
 /* What an interactor has said, where that is the job's verdict whatever else is known of it. */

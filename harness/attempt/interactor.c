@@ -325,6 +325,8 @@ static void judge(struct attempt *a, struct attempt_result *ret)
 {
     struct interaction i = interaction_of(a);
 
+    if (i.too_long != NULL)
+        a->facts->pair.judge_late = a->job->checker->job->limits.value[JOBS_LIMIT_WALL];
     if (!a->interactor->died)
         checker_take_words(a, &a->interactor->result.result, ret);
     if (a->facts->cause == CAUSE_CANCELLED || a->facts->cause == CAUSE_HARNESS ||

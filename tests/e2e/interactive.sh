@@ -80,6 +80,7 @@ YAML
     talks too-long 'exec sleep 10000' 'exit 0' '' ', limits: {wall: 300ms}'
     talks own-time "burn $((30 * factor)); exit 42" 'read x || :' ", limits: {cpu-time: $((150 * factor))ms}"
     talks silent 'read x; exit 43' 'read x' ', limits: {wall: 300ms}'
+    talks both-late 'while :; do :; done' 'echo 1; read x' ", limits: {wall: $((2 * factor))s}" ', limits: {wall: 300ms}'
     talks no-line 'read x; exit 43' 'printf 12345; read x' ", limits: {wall: $((2 * factor))s}"
     talks unflushed 'read x; read y; exit 43' 'echo 12345; read x' ", limits: {wall: $((2 * factor))s}"
     talks deaf 'echo hello; read x; exit 43' 'read x; read y' ", limits: {wall: $((2 * factor))s}"
@@ -147,6 +148,8 @@ expect_verdict own-time/c passed
 it "where both wait, the evidence says whose turn it was"
 for job in silent no-line unflushed deaf; do expect_verdict $job/c timeout; done
 expect_evidence silent/c 'neither the program nor the interactor had written anything; no output: was it flushed\?'
+expect_verdict both-late/c timeout
+expect_evidence both-late/c 'wrote last \(2 bytes in all, .* after the start\); the interactor may be at fault: still running 300 ms after the end of the job \(its wall limit\)'
 expect_evidence no-line/c 'the program wrote last \(5 bytes in all, .* after the start\), and no line end: is one missing\?'
 expect_evidence unflushed/c 'the program wrote last \(6 bytes in all, .*: was all of its output flushed\?'
 expect_evidence deaf/c "the interactor wrote last \(6 bytes in all, .*: it was the program's turn"
