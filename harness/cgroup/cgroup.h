@@ -275,6 +275,22 @@ enum cgroup_around_limit {
 uint64_t cgroup_run_around(const struct cgroup_run *run, enum cgroup_around_limit which,
                            const char **ret_group);
 
+/* ---- partition.c: the CPUs that somebody set apart for us */
+
+struct cgroup_partition {
+    char *group;    /* its root, as /proc/self/cgroup names it (malloc'd) */
+    char kind[256]; /* what cpuset.cpus.partition says of it: "isolated", "root invalid (reason)" */
+    char cpus[256]; /* those that it has, as a list; "?": not known */
+    bool valid;     /* the kernel keeps all other groups off its CPUs */
+};
+/* Finds the nearest group of cgroup v2, from our own up, that is more than a member of another
+ * one's partition. `root` is where /proc and /sys are found. 1: *ret is filled; 0: there is none;
+ * -ENOENT: no group has a cpuset of v2. */
+int cgroup_partition_find(int root, struct cgroup_partition *ret);
+/* The root of the valid partition that we are in, as /proc/self/cgroup names it (malloc'd), or
+ * NULL. Who leaves that group loses its CPUs. */
+char *cgroup_partition_around(void);
+
 /* room.c: how much memory jobs could have now of what the groups around the run and the machine
  * (`machine`: what it has left, or UINT64_MAX) allow: what is left there, and what the run's jobs
  * with a memory limit hold of it themselves. Page cache counts as left, since the kernel takes it

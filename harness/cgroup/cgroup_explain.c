@@ -43,8 +43,14 @@ static bool explain_is_root(void)
 static void hint_place(const struct lacking *l, struct cupel_error *err)
 {
     const char *dir = l->path != NULL ? l->path : "/sys/fs/cgroup/...";
+    cleanup_free char *partition = cgroup_partition_around();
 
-    if (!explain_is_root())
+    if (partition != NULL) /* whose CPUs a group elsewhere has not */
+        cupel_error_hint(err,
+                         "cupel stays in the cpuset partition %s: let it replace the shell that "
+                         "starts it there (exec cupel ...), so that nothing else is in its group",
+                         partition);
+    else if (!explain_is_root())
         cupel_error_hint(err,
                          "give cupel a group of its own: %s " NO_SCRIPT
                          ", from a login session or after `loginctl "

@@ -314,6 +314,14 @@ bool group_has_others(int dirfd);
 /* Names them, "812 (bash), 815 (make)", for a message; "" for none. Malloc'ed. */
 char *group_name_others(int dirfd);
 
+/* ---- partition.c */
+
+/* Whether cpuset.cpus.partition says this of a partition's root that is one: "isolated invalid
+ * (reason)" is none. */
+bool partition_is_valid(const char *kind);
+/* Whether the group of v2 is the root of such a partition. */
+bool partition_begins_at(const char *dir);
+
 /* ---- around.c */
 
 /* Looks for the groups around that have limits, once the run's own groups are made. */

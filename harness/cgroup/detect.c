@@ -271,12 +271,13 @@ static bool gives_the_usual(const struct hierarchy *h, const struct obstacles *o
 
 /* A group that has our caller in it too (a shell, a script, make) can give its children no
  * controllers. One above it can, where it has no processes and is ours to divide: the run's groups
- * are then made beside that of our caller, and nobody is moved but slots. */
+ * are then made beside that of our caller, and nobody is moved but slots. Whoever set CPUs apart by
+ * a partition did it for us: what is above has not got them. */
 static void climb(struct hierarchy *h, struct obstacles *o, int *dirfd)
 {
     cleanup_free char *top = highest_of_ours(h->own), *dir = xstrdup(h->own);
 
-    while (top != NULL && strlen(dir) > strlen(top)) {
+    while (top != NULL && strlen(dir) > strlen(top) && !partition_begins_at(dir)) {
         struct hierarchy above = {.ops = h->ops, .version = 2, .own = dir};
         struct obstacles there;
         int fd;

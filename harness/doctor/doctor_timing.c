@@ -4,6 +4,8 @@
  * /sys do not tell, as in many virtual machines, is said not to be known. Changes nothing. */
 #include "harness/doctor/doctor_private.h"
 
+#include "harness/cgroup/cgroup.h"
+
 #include <fcntl.h>
 #include <string.h>
 
@@ -156,57 +158,21 @@ static void look_at_cores(int root, struct doctor_finding *f)
         doctor_works(f, "all are as fast");
 }
 
-/* Returns the group of cgroup v2 that this process is in, as a path beneath `root`; NULL where
- * there is none, or where its mount has no such group. */
-static char *own_group(int root)
-{
-    static const char *const mounts[] = {"sys/fs/cgroup", "sys/fs/cgroup/unified"};
-    cleanup_free char *data = NULL;
-    const char *at;
-    size_t n;
-
-    if (file_read_at(root, "proc/self/cgroup", 65536, &data, &n) < 0)
-        return NULL;
-    at = str_starts(data, "0::/") ? data : strstr(data, "\n0::/");
-    for (size_t i = 0; at != NULL && i < ARRAY_SIZE(mounts); i++) {
-        const char *path = strchr(at, '/');
-        cleanup_free char *group = xasprintf("%s%.*s", mounts[i], (int)strcspn(path, "\n"), path);
-        cleanup_free char *file = xasprintf("%s/cgroup.controllers", group);
-
-        if (faccessat(root, file, F_OK, 0) == 0)
-            return steal_ptr(group);
-    }
-    return NULL;
-}
-
-/* The nearest group around us that is more than a member of another one's partition decides, or
- * says why it is none (cgroup-v2.rst, cpuset.cpus.partition). The top has no such file. */
+/* Looks whether the group that we are in, or one above it, is an isolated partition. */
 static void look_at_partition(int root, struct doctor_finding *f)
 {
-    cleanup_free char *group = own_group(root);
-    bool told = false;
+    struct cgroup_partition p = {0};
+    int r = cgroup_partition_find(root, &p);
 
-    for (char *slash; group != NULL && (slash = strrchr(group, '/')) != NULL; *slash = '\0') {
-        cleanup_free char *file = xasprintf("%s/cpuset.cpus.partition", group),
-                          *cpus = xasprintf("%s/cpuset.cpus.effective", group);
-        char kind[256], list[256] = "?";
-
-        if (!read_text(root, file, kind, sizeof(kind)))
-            continue;
-        told = true;
-        if (str_eq(kind, "member"))
-            continue;
-        (void)read_text(root, cpus, list, sizeof(list));
-        if (str_eq(kind, "isolated"))
-            doctor_works(f, "an isolated partition around cupel has CPUs %s", list);
-        else
-            doctor_degraded(f, "the partition around cupel is not isolated: %s", kind);
-        return;
-    }
-    if (told)
-        doctor_degraded(f, "none: whatever runs on this machine runs on the cores of jobs as well");
-    else
+    if (r < 0)
         doctor_works(f, "not known here: no cpuset of cgroup v2");
+    else if (r == 0)
+        doctor_degraded(f, "none: whatever runs on this machine runs on the cores of jobs as well");
+    else if (str_eq(p.kind, "isolated"))
+        doctor_works(f, "an isolated partition around cupel has CPUs %s", p.cpus);
+    else
+        doctor_degraded(f, "the partition around cupel is not isolated: %s", p.kind);
+    free(p.group);
 }
 
 static void look_at_steal(int root, struct doctor_finding *f)

@@ -4,6 +4,8 @@
  * (systemd.resource-control(5)). */
 #include "harness/rights/rights_private.h"
 
+#include "harness/cgroup/cgroup.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
@@ -163,6 +165,26 @@ static char *slice_option(const char *own, size_t slices)
     return xasprintf("--slice=%.*s", (int)(slices - start), own + start);
 }
 
+/* Returns where in the path of our own group the slice ends that the scope will be in. */
+static size_t end_of_slice(const char *own, bool of_system)
+{
+    size_t manager = of_system ? 0 : below_user_manager(own);
+
+    return manager + slices_of(own + manager);
+}
+
+bool scope_is_outside(const char *own, const char *partition, bool of_system)
+{
+    return strlen(partition) > end_of_slice(own, of_system);
+}
+
+bool scope_leaves_partition(bool of_system)
+{
+    cleanup_free char *own = own_group(), *partition = cgroup_partition_around();
+
+    return own != NULL && partition != NULL && scope_is_outside(own, partition, of_system);
+}
+
 char **scope_properties(bool of_system)
 {
     cleanup_free char *own = own_group(), *cpus = NULL;
@@ -173,7 +195,7 @@ char **scope_properties(bool of_system)
     if (own == NULL)
         return words;
     manager = of_system ? 0 : below_user_manager(own);
-    slices = manager + slices_of(own + manager);
+    slices = end_of_slice(own, of_system);
     if (slices > manager && (of_system || manager > 0))
         words[n++] = slice_option(own, slices);
     t = find_tightest(own, slices);

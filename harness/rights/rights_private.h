@@ -40,4 +40,10 @@ bool scope_is_needed(void);
  * leave, so that it is no way past them. `of_system`: of the system's manager, not of the user's.
  */
 char **scope_properties(bool of_system);
+/* Whether such a scope, asked for from the group `own`, would be outside of the cpuset partition
+ * whose root is the group `partition`: no property takes that along, and whoever made it would lose
+ * the CPUs that they set apart. */
+bool scope_is_outside(const char *own, const char *partition, bool of_system);
+/* The same of our own group and the partition around it; false where there is none. */
+bool scope_leaves_partition(bool of_system);
 void scope_properties_free(char **words);

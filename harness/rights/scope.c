@@ -161,7 +161,7 @@ void rights_join_scope(char **full_argv)
     if (of_system &&
         !has_manager(true)) /* asked first: it costs root less than to look at the groups */
         return;
-    if (!would_help() || (!of_system && !has_manager(false)) ||
+    if (!would_help() || scope_leaves_partition(of_system) || (!of_system && !has_manager(false)) ||
         !program_find("systemd-run", program, sizeof(program)))
         return;
     properties = scope_properties(of_system);

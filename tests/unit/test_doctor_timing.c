@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_doctor_timing: what makes times differ, of machines that are made up. */
+#include "harness/cgroup/cgroup.h"
 #include "harness/doctor/doctor_private.h"
 
 #include <fcntl.h>
@@ -70,6 +71,20 @@ static void test_timing_of_a_machine_that_tells_nothing(void **state)
 
 #define CPU(n) "sys/devices/system/cpu/cpu" #n "/"
 
+/* Asserts which group is the root of the partition around us, NULL for none, and whether it is one.
+ */
+static void assert_partition(int root, const char *group, bool valid)
+{
+    struct cgroup_partition p = {0};
+
+    assert_int_equal(cgroup_partition_find(root, &p), group != NULL);
+    if (group != NULL) {
+        assert_string_equal(p.group, group);
+        assert_int_equal(p.valid, valid);
+    }
+    free(p.group);
+}
+
 static void test_timing_of_a_laptop_and_of_a_bench(void **state)
 {
     cleanup_close int root = open(*state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -119,15 +134,20 @@ static void test_timing_of_a_laptop_and_of_a_bench(void **state)
     says(root, "sys/fs/cgroup/grading/cpuset.cpus.partition", "member\n");
     assert_timing(root, TIMING_PARTITION, DOCTOR_DEGRADED,
                   "none: whatever runs on this machine runs on the cores of jobs as well");
+    assert_partition(root, NULL, false);
     says(root, "sys/fs/cgroup/grading/cpuset.cpus.partition", "isolated\n");
     says(root, "sys/fs/cgroup/grading/cpuset.cpus.effective", "2-7\n");
     assert_timing(root, TIMING_PARTITION, DOCTOR_WORKS,
                   "an isolated partition around cupel has CPUs 2-7");
+    assert_partition(root, "/grading", true);
     says(root, "sys/fs/cgroup/grading/cpuset.cpus.partition",
          "isolated invalid (Parent is not a partition root)\n");
     assert_timing(root, TIMING_PARTITION, DOCTOR_DEGRADED,
                   "the partition around cupel is not isolated: isolated invalid (Parent is not a "
                   "partition root)");
+    assert_partition(root, "/grading", false);
+    says(root, "sys/fs/cgroup/grading/run/cpuset.cpus.partition", "root\n");
+    assert_partition(root, "/grading/run", true);
     says(root, "proc/stat", "cpu  900 0 0 900 0 0 0 5 0 0\ncpu0 1\n");
     assert_timing(root, TIMING_STEAL, DOCTOR_WORKS, "less than 1 % of all CPU time since boot");
     says(root, "proc/stat", "cpu  500 0 0 1400 0 0 0 100 0 0\ncpu0 1\n");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_rights: which subordinate ids a user has by /etc/subuid's text, what ids a namespace has,
- * and the namespace that is made. */
+ * the namespace that is made, and where a scope of systemd's would be. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -149,6 +149,21 @@ static void test_an_identity_map_has_a_line_for_each_extent(void **state)
     }
 }
 
+static void test_a_scope_is_within_the_partition_of_its_slice_only(void **state)
+{
+    (void)state;
+    assert_true(scope_is_outside("/run-r1.scope", "/run-r1.scope", true));
+    assert_true(scope_is_outside("/a.slice/b.service/group", "/a.slice/b.service", true));
+    assert_true(scope_is_outside("/grading/run", "/grading", true));
+    assert_false(scope_is_outside("/a.slice/b.service/group", "/a.slice", true));
+    assert_false(scope_is_outside("/a.slice/a-b.slice/c.service", "/a.slice/a-b.slice", true));
+    assert_false(scope_is_outside("/user.slice/user-1.slice/user@1.service/app.slice/c.scope",
+                                  "/user.slice/user-1.slice/user@1.service/app.slice", false));
+    assert_true(scope_is_outside("/user.slice/user-1.slice/user@1.service/app.slice/c.scope",
+                                 "/user.slice/user-1.slice/user@1.service/app.slice/c.scope",
+                                 false));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +173,7 @@ int main(void)
         cmocka_unit_test(test_an_ordinary_user_becomes_root_of_a_namespace),
         cmocka_unit_test(test_who_has_the_rights_is_left_alone),
         cmocka_unit_test(test_an_identity_map_has_a_line_for_each_extent),
+        cmocka_unit_test(test_a_scope_is_within_the_partition_of_its_slice_only),
     };
     int fd = mkstemp(path), r;
 

@@ -139,14 +139,20 @@ YAML
 it "in a group that root has made an isolated partition, jobs have its CPUs, and nobody else has them"
 cpus_of() { sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "/proc/$1/status"; }
 expect_equal "$(cpus_of 1)" 0-1
+# in_partition_by SHELL-WORDS WORD...: in a group with CPU 1 to itself, a shell goes on like that.
 # shellcheck disable=SC2016
-in_partition() {
+in_partition_by() {
+    local how=$1
+    shift
+    expect wait_until 20 eval '[[ $(cpus_of 1) == 0-1 ]]' # the one before has ended
     systemd-run --quiet --scope --slice=-.slice -p Delegate=yes bash -c '
         group=/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)
         echo 1 >"$group/cpuset.cpus" && echo isolated >"$group/cpuset.cpus.partition" && cat "$group/cpuset.cpus.partition"
         grep Cpus_allowed_list /proc/1/status >others
-        exec "$CUPEL" "$@"' in-partition "$@" </dev/null
+        '"$how" in-partition "$@" </dev/null
 }
+# shellcheck disable=SC2016
+in_partition() { in_partition_by 'exec "$CUPEL" "$@"' "$@"; }
 in_partition doctor >rows
 in_partition run --out out cpus.yaml >stdout 2>stderr
 STATUS=$?
@@ -155,6 +161,20 @@ expect_stdout '^isolated$'
 expect_log all '^1$'
 expect_equal "$(cut -f 2 others)" 0
 expect grep -qE '^works +CPUs that other programs are kept off .* an isolated partition around cupel has CPUs 1$' rows
+
+it "beside a shell it stays there too, and refuses limits rather than lose these CPUs"
+beside_shell() { in_partition_by '"$CUPEL" "$@"; exit $?' "$@"; }
+beside_shell doctor >rows
+expect grep -qE '^works +CPUs that other programs are kept off .* an isolated partition around cupel has CPUs 1$' rows
+beside_shell run --out out cpus.yaml >stdout 2>stderr
+STATUS=$?
+expect_exit 0
+expect_log all '^1$'
+beside_shell run --out out limits.yaml >stdout 2>stderr
+STATUS=$?
+expect_exit 3
+expect_stderr 'other processes are in our cgroup'
+expect_stderr 'stays in the cpuset partition /.*exec cupel'
 expect wait_until 20 eval '[[ $(cpus_of 1) == 0-1 ]]'
 run_cupel doctor
 expect_stdout '^degraded +CPUs that other programs are kept off '
