@@ -222,6 +222,7 @@ int load_tree(const struct load_from *from, struct jobs_plan **ret_plan, struct 
     name_index_free(&l.roots);
     name_index_free(&l.jobs);
     name_index_free(&l.groups);
+    strset_free(&l.readable);
     free(l.refs);
     unknown_keys_free(&l);
     if (l.tree != NULL)

@@ -80,6 +80,9 @@ struct loader {
     size_t told_no_run;          /* the group of which that was said last, and 1; or 0 */
     const char *named;           /* the key of a matrix whose values the caller names; or NULL */
     const struct node *defaults; /* of the tree, or NULL */
+    /* paths of files that were found readable: each submission has the same cases, whose files are
+     * looked at once; the texts are the plan's */
+    struct strset readable;
 };
 /* What `cupel grade` asks, or NULL. */
 static inline const struct jobs_grading *load_grading(const struct loader *l)

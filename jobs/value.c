@@ -439,13 +439,20 @@ bool value_named_path(struct loader *l, const struct node *n, const char *name,
 bool value_host_path_exists(struct loader *l, const struct node *n, const char *name,
                             bool directory_ok, const struct jobs_host_path *path)
 {
-    cleanup_close int fd = file_open_trusted(path->path, path->trusted, O_PATH);
+    cleanup_close int fd = -EBADF;
 
+    if (path->untrusted || (!directory_ok && strset_has(&l->readable, path->path)))
+        return true;
+    fd = file_open_trusted(path->path, path->trusted, O_PATH);
     /* a link, or whatever somebody put there whom the job file does not trust: the job says so, and
      * the run goes on */
-    if (path->untrusted || fd == -ELOOP)
+    if (fd == -ELOOP)
         return true;
-    return check_host_path(l, n, name, directory_ok, path->path);
+    if (!check_host_path(l, n, name, directory_ok, path->path))
+        return false;
+    if (!directory_ok)
+        (void)strset_add(&l->readable, path->path);
+    return true;
 }
 
 bool value_host_path(struct loader *l, const struct node *n, const char *name, bool directory_ok,
